@@ -1,0 +1,1 @@
+export type { AuthorizationServer, ProtectedResource, ScopeDescription } from './authorization-server.ts';

@@ -1,0 +1,20 @@
+export { equalInConstantTime, randomToken, sha256Hex } from './bytes.ts';
+export { type Clock, systemClock, timestamp } from './clock.ts';
+export {
+  ConfigurationError,
+  type ConfigurationFault,
+  formatFault,
+  messageOf,
+  OperationError,
+} from './errors.ts';
+export { uuidv7 } from './ids.ts';
+export { type Log, silentLog } from './log.ts';
+export {
+  isRefusal,
+  type LimitRefusal,
+  type Refusal,
+  type RefusalCode,
+  refusalCodes,
+  refuse,
+} from './refusal.ts';
+export { Secret } from './secret.ts';

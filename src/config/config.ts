@@ -1,0 +1,125 @@
+import type { Secret } from '../base/index.ts';
+import type { RateLimit } from '../policy/index.ts';
+
+/**
+ * A configuration after reading, checking and resolving: complete, immutable, every default filled in.
+ * Made by `load.ts` alone; everything else reads it.
+ */
+export interface Config {
+  /** Origin that clients type, without a trailing slash: `https://mcp.example.com`. Never taken from a Host header. */
+  readonly publicUrl: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** CIDR blocks whose X-Forwarded-For / -Proto is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Directory of the embedded store and the keys. Absolute. */
+  readonly data: string;
+  /** `enforce` now; `observe` comes with the retrofit path and is refused until then. */
+  readonly mode: 'enforce';
+  readonly servers: readonly ServerConfig[];
+  readonly auth: AuthConfig;
+  /** Rules as written; null when the configuration has no `tools:`: then the built-in rules apply. */
+  readonly tools: readonly ToolRuleConfig[] | null;
+  /** Scopes for what is not a tool. */
+  readonly resources: { readonly scope: string };
+  readonly prompts: { readonly scope: string };
+  readonly limits: LimitsConfig;
+  readonly audit: { readonly argumentsHash: 'sha256' };
+  readonly http: HttpConfig;
+}
+
+export interface ServerConfig {
+  /** `[a-z0-9-]+`, unique. */
+  readonly name: string;
+  /** Path of the MCP endpoint, unique: `/mcp`. */
+  readonly path: string;
+  /** publicUrl + path: the OAuth resource. */
+  readonly resource: string;
+  readonly upstream: StdioUpstreamConfig | HttpUpstreamConfig;
+}
+
+export interface StdioUpstreamConfig {
+  readonly kind: 'stdio';
+  /** Program and arguments; never run through a shell. */
+  readonly command: readonly [string, ...string[]];
+  /** Added to the allow-listed environment. */
+  readonly env: Readonly<Record<string, Secret>>;
+  readonly cwd: string | null;
+  readonly isolation: 'shared' | 'principal';
+  /** Era of the child, or `auto`: ask it. */
+  readonly protocol: 'auto' | 'modern' | 'legacy';
+  readonly requestTimeoutMs: number;
+}
+
+export interface HttpUpstreamConfig {
+  readonly kind: 'http';
+  readonly url: string;
+  /** Added to each request, such as an API key of the upstream. */
+  readonly headers: Readonly<Record<string, Secret>>;
+  /** Time to the first byte of an answer. */
+  readonly requestTimeoutMs: number;
+  readonly connections: number;
+}
+
+export interface AuthConfig {
+  /** Null when `issuers` replace it. */
+  readonly embedded: EmbeddedAuthConfig | null;
+  readonly issuers: readonly IssuerConfig[];
+  /** Scopes named in the resource metadata: the baseline, or all for clients that cannot step up. */
+  readonly scopesAdvertised: 'minimal' | 'all';
+}
+
+export interface EmbeddedAuthConfig {
+  readonly accessTokenMinutes: number;
+  readonly refreshTokenDays: number;
+  readonly clients: {
+    readonly metadataDocuments: boolean;
+    /** Null: switched off. */
+    readonly dynamicRegistration: { readonly maxPerHour: number; readonly unusedDays: number } | null;
+  };
+}
+
+export interface IssuerConfig {
+  readonly issuer: string;
+  /** Where the keys are; null: read from the issuer's metadata. */
+  readonly jwksUri: string | null;
+  /** Exact strings; never empty. */
+  readonly audience: readonly string[];
+  readonly algorithms: readonly string[];
+  /** Accepted `typ` headers, lower-case, without `application/`; `jwt` covers issuers that mint plain JWTs. */
+  readonly typ: readonly string[];
+  readonly claims: { readonly scopes: string; readonly organization: string | null };
+}
+
+export interface ToolRuleConfig {
+  /** Glob on the tool's name. */
+  readonly match: string;
+  readonly server: string | null;
+  readonly hint: 'readOnly' | 'destructive' | null;
+  readonly scope: string | null;
+  readonly limit: RateLimit | null;
+  readonly confirm: 'self' | 'other' | null;
+  readonly show: 'open' | 'locked' | 'hidden' | null;
+  /** Where it stands, for messages and records: `tools[2]`. */
+  readonly source: string;
+}
+
+export interface LimitsConfig {
+  readonly client: RateLimit | null;
+  readonly organization: RateLimit | null;
+  /** Requests per address before the caller is known. */
+  readonly address: RateLimit;
+  /** Failed authentications per address. */
+  readonly addressFailures: RateLimit;
+  readonly concurrent: { readonly client: number; readonly upstream: number };
+}
+
+export interface HttpConfig {
+  readonly maxBodyBytes: number;
+  readonly maxJsonDepth: number;
+  readonly keepAliveSeconds: number;
+  /** Origins of web pages that may call, beyond the public origin itself. Exact. */
+  readonly allowedOrigins: readonly string[];
+  /** Time that running calls get at shutdown. */
+  readonly drainSeconds: number;
+}

@@ -1,0 +1,12 @@
+export type {
+  AuthConfig,
+  Config,
+  EmbeddedAuthConfig,
+  HttpConfig,
+  HttpUpstreamConfig,
+  IssuerConfig,
+  LimitsConfig,
+  ServerConfig,
+  StdioUpstreamConfig,
+  ToolRuleConfig,
+} from './config.ts';

@@ -1,0 +1,1 @@
+export type { LimitDemand, Limiter, LimitVerdict } from './limiter.ts';

@@ -1,0 +1,64 @@
+import type { JsonObject } from '../protocol/index.ts';
+
+/** What a call would do, as policy sees it. Made from the body, never from headers. */
+export type Operation =
+  | { readonly kind: 'tool'; readonly name: string; readonly arguments: JsonObject }
+  | { readonly kind: 'tools' } // tools/list
+  | { readonly kind: 'resource'; readonly uri: string } // read, subscribe, unsubscribe
+  | { readonly kind: 'resources' } // list, templates/list
+  | { readonly kind: 'prompt'; readonly name: string }
+  | { readonly kind: 'prompts' }
+  | { readonly kind: 'completion'; readonly of: 'prompt' | 'resource' }
+  | {
+      readonly kind: 'listen';
+      readonly tools: boolean;
+      readonly prompts: boolean;
+      readonly resources: boolean;
+    }
+  | { readonly kind: 'task' } // tasks/* of 2025-11-25
+  | { readonly kind: 'session' } // lifecycle: initialize, ping, discover, notifications, responses, GET, DELETE
+  | { readonly kind: 'unknown'; readonly method: string };
+
+/** What the upstream says of one of its tools. Untrusted: hints are claims of the server. */
+export interface ToolFacts {
+  readonly name: string;
+  readonly readOnlyHint?: boolean;
+  readonly destructiveHint?: boolean;
+  readonly idempotentHint?: boolean;
+  readonly openWorldHint?: boolean;
+  /** `x-mcp-header` annotations: header name portion (lower case) → property path in the arguments. */
+  readonly headerParameters?: readonly HeaderParameter[];
+}
+
+export interface HeaderParameter {
+  readonly header: string;
+  readonly path: readonly string[];
+  readonly type: 'string' | 'integer' | 'boolean';
+}
+
+/** Pure outcome of policy. `rule` names what decided. */
+export type Decision =
+  | {
+      readonly allow: true;
+      readonly rule: string;
+      readonly scopes: readonly string[];
+      readonly confirm: 'self' | 'other' | null;
+      readonly limit: RateLimit | null;
+      /** Names the counter that `limit` counts on: the rule, so that `delete_*` is one ceiling per tool name. */
+      readonly destructive: boolean;
+    }
+  | {
+      readonly allow: false;
+      readonly rule: string;
+      readonly code: 'scope_missing' | 'policy_denied' | 'unknown_tool' | 'unknown_method';
+      /** On `scope_missing`: scopes to ask for: those granted that we know, then the missing ones. */
+      readonly scopes: readonly string[];
+      readonly required: readonly string[];
+    };
+
+/** `60/min`: `count` calls per `periodMs`, all of which may come at once (burst = count unless given). */
+export interface RateLimit {
+  readonly count: number;
+  readonly periodMs: number;
+  readonly burst: number;
+}

@@ -1,0 +1,1 @@
+export type { Decision, HeaderParameter, Operation, RateLimit, ToolFacts } from './decision.ts';

@@ -1,0 +1,10 @@
+export type {
+  Era,
+  Json,
+  JsonObject,
+  Message,
+  MessageId,
+  NotificationMessage,
+  RequestMessage,
+  ResponseMessage,
+} from './message.ts';

@@ -1,0 +1,88 @@
+import { chmodSync, existsSync } from 'node:fs';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { OperationError } from '../base/index.ts';
+
+export type SqlValue = null | number | bigint | string | Uint8Array;
+export type Row = Record<string, SqlValue>;
+
+/** A prepared statement. Parameters are bound by name (`:name`), never spliced into SQL. */
+export interface Statement {
+  run(parameters?: Record<string, SqlValue>): { changes: number };
+  get(parameters?: Record<string, SqlValue>): Row | undefined;
+  all(parameters?: Record<string, SqlValue>): Row[];
+}
+
+/** The embedded store. Small on purpose: better-sqlite3 could stand behind it. */
+export interface Db {
+  prepare(sql: string): Statement;
+  exec(sql: string): void;
+  /** Runs `work` in one IMMEDIATE transaction; rolls back if it throws. Not reentrant. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+
+/** Forward-only migrations: index + 1 is the schema version, kept per `name` so that parts can share one file. */
+export interface Migrations {
+  readonly name: string;
+  readonly steps: readonly string[];
+}
+
+/** Opens (and creates, mode 0600) a database file with WAL and `synchronous=FULL`, and migrates it. */
+export function openDb(file: string, migrations: Migrations): Db {
+  const fresh = file !== ':memory:' && !existsSync(file);
+  const raw = new DatabaseSync(file);
+  if (fresh) chmodSync(file, 0o600);
+  raw.exec(
+    'PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;',
+  );
+  const db = wrap(raw);
+  migrate(db, migrations, file);
+  return db;
+}
+
+function wrap(raw: DatabaseSync): Db {
+  return {
+    prepare: (sql) => statement(raw.prepare(sql)),
+    exec: (sql) => raw.exec(sql),
+    transaction(work) {
+      raw.exec('BEGIN IMMEDIATE');
+      try {
+        const result = work();
+        raw.exec('COMMIT');
+        return result;
+      } catch (error) {
+        if (raw.isTransaction) raw.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    close: () => raw.close(),
+  };
+}
+
+function statement(prepared: StatementSync): Statement {
+  type Parameters = Record<string, SQLInputValue>;
+  return {
+    run: (parameters = {}) => ({ changes: Number(prepared.run(parameters as Parameters).changes) }),
+    get: (parameters = {}) => prepared.get(parameters as Parameters) as Row | undefined,
+    all: (parameters = {}) => prepared.all(parameters as Parameters) as Row[],
+  };
+}
+
+function migrate(db: Db, migrations: Migrations, file: string): void {
+  db.transaction(() => {
+    db.exec('CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
+    const found = db
+      .prepare('SELECT version FROM migrations WHERE name = :name')
+      .get({ name: migrations.name });
+    const version = Number(found?.['version'] ?? 0);
+    if (version > migrations.steps.length) {
+      throw new OperationError(`${file} was written by a newer Portcullis (schema ${version})`, {
+        hint: 'run the newer version, or name another directory with --data',
+      });
+    }
+    for (const step of migrations.steps.slice(version)) db.exec(step);
+    db.prepare(
+      'INSERT INTO migrations (name, version) VALUES (:name, :version) ON CONFLICT (name) DO UPDATE SET version = :version',
+    ).run({ name: migrations.name, version: migrations.steps.length });
+  });
+}

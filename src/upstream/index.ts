@@ -1,0 +1,9 @@
+export type {
+  AnswerHead,
+  AnswerSink,
+  Exchange,
+  Upstream,
+  UpstreamFailure,
+  UpstreamRequest,
+  UpstreamState,
+} from './upstream.ts';
