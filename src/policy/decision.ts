@@ -1,4 +1,4 @@
-import type { JsonObject } from '../protocol/index.ts';
+import type { JsonObject, MirroredParameter } from '../protocol/index.ts';
 
 /** What a call would do, as policy sees it. Made from the body, never from headers. */
 export type Operation =
@@ -27,13 +27,7 @@ export interface ToolFacts {
   readonly idempotentHint?: boolean;
   readonly openWorldHint?: boolean;
   /** `x-mcp-header` annotations: header name portion (lower case) → property path in the arguments. */
-  readonly headerParameters?: readonly HeaderParameter[];
-}
-
-export interface HeaderParameter {
-  readonly header: string;
-  readonly path: readonly string[];
-  readonly type: 'string' | 'integer' | 'boolean';
+  readonly headerParameters?: readonly MirroredParameter[];
 }
 
 /** Pure outcome of policy. `rule` names what decided. */

@@ -1,1 +1,11 @@
 export type { Decision, HeaderParameter, Operation, RateLimit, ToolFacts } from './decision.ts';
+export { compilePolicy, type Policy, type PolicyOptions, type Visibility } from './policy.ts';
+export type { Attribute, ToolRules } from './rule.ts';
+export {
+  challengeScopes,
+  describeScope,
+  type Granted,
+  satisfies,
+  scopeDescriptions,
+  standardScopes,
+} from './scopes.ts';

@@ -1,3 +1,4 @@
+export { parseJson } from './json.ts';
 export type {
   Era,
   Json,
@@ -8,3 +9,22 @@ export type {
   RequestMessage,
   ResponseMessage,
 } from './message.ts';
+export {
+  checkMirroredHeaders,
+  checkMirroredParameters,
+  decodeHeaderValue,
+  isNamed,
+  type MirroredHeaders,
+  type MirroredParameter,
+} from './mirrored-headers.ts';
+export { isObject, parseMessage } from './parse.ts';
+export {
+  type Dialect,
+  declaredVersion,
+  dialectOf,
+  legacyRevisions,
+  metaKeys,
+  modernRevisions,
+  supportedRevisions,
+} from './revisions.ts';
+export { EventSplitter, eventData, withEventData } from './sse.ts';

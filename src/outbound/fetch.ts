@@ -1,0 +1,95 @@
+import { lookup as systemLookup } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { Agent, request } from 'undici';
+import { isPublicAddress } from './address.ts';
+
+/** Why a document could not be had. The message names the host, never what it answered. */
+export class OutboundError extends Error {
+  override readonly name = 'OutboundError';
+}
+
+export interface OutboundRequest {
+  readonly url: string;
+  /**
+   * `configured`: the operator wrote the URL, private addresses are theirs to name.
+   * `anyone`: the URL came from outside (client metadata, discovery): public addresses and https only.
+   */
+  readonly trust: 'configured' | 'anyone';
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+}
+
+/** The one guarded way out for documents: JWKS, issuer metadata. No redirects, no cookies, bounded in time and size. */
+export interface Outbound {
+  fetchJson(wanted: OutboundRequest): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export function createOutbound(): Outbound {
+  const agents = { configured: newAgent(undefined), anyone: newAgent(publicLookup) };
+  return {
+    async fetchJson(wanted) {
+      const url = checkedUrl(wanted);
+      const body = await read(url, wanted, agents[wanted.trust]);
+      try {
+        return JSON.parse(body) as unknown;
+      } catch {
+        throw new OutboundError(`${url.host} did not answer with JSON`);
+      }
+    },
+    async close() {
+      await Promise.all([agents.configured.destroy(), agents.anyone.destroy()]);
+    },
+  };
+}
+
+function newAgent(lookup: LookupFunction | undefined): Agent {
+  return new Agent({
+    allowH2: false,
+    connect: lookup ? { timeout: 3000, lookup } : { timeout: 3000 },
+    connections: 4,
+    keepAliveTimeout: 1000,
+  });
+}
+
+function checkedUrl(wanted: OutboundRequest): URL {
+  const url = new URL(wanted.url);
+  if (url.username || url.password)
+    throw new OutboundError(`a URL with credentials is not fetched (${url.host})`);
+  if (wanted.trust === 'configured') return url;
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (url.protocol !== 'https:') throw new OutboundError(`only https is fetched (${url.host})`);
+  // An address in the URL is never looked up, so the guard in `publicLookup` would not see it.
+  if (isIP(host) !== 0 && !isPublicAddress(host))
+    throw new OutboundError(`${url.host} is not a public address`);
+  return url;
+}
+
+/** Checks the very addresses that the socket will use: a name that changes its mind between two look-ups gains nothing. */
+const publicLookup: LookupFunction = (hostname, options, callback) => {
+  systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
+    if (error) return callback(error, '', 0);
+    const allowed = addresses.filter((found) => isPublicAddress(found.address));
+    const first = allowed[0];
+    if (!first || allowed.length !== addresses.length) {
+      return callback(new OutboundError(`${hostname} is not a public address`), '', 0);
+    }
+    return options.all ? callback(null, allowed) : callback(null, first.address, first.family);
+  });
+};
+
+async function read(url: URL, wanted: OutboundRequest, dispatcher: Agent): Promise<string> {
+  const signal = AbortSignal.timeout(wanted.timeoutMs);
+  const answer = await request(url, { dispatcher, signal, headers: { accept: 'application/json' } });
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > wanted.maxBytes)
+      throw new OutboundError(`${url.host} answered with more than ${wanted.maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  if (answer.statusCode !== 200)
+    throw new OutboundError(`${url.host} answered with status ${answer.statusCode}`);
+  return Buffer.concat(chunks).toString('utf8');
+}

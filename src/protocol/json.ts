@@ -1,0 +1,128 @@
+import { type Refusal, refuse } from '../base/index.ts';
+import type { Json } from './message.ts';
+
+/**
+ * Reads JSON that has one meaning for every parser (RFC 8259 leaves the rest open): valid UTF-8 without a byte order mark,
+ * no member twice in one object, no lone surrogate, no integer that a double cannot hold, no number that overflows,
+ * bounded depth. What was checked, hashed and shown is then what any upstream reads from the same bytes.
+ *
+ * @param bytes attacker-controlled
+ */
+export function parseJson(bytes: Uint8Array, maxDepth: number): Json | Refusal {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    return refuse('malformed_json', 'The body begins with a byte order mark');
+  }
+  let text: string;
+  let value: Json;
+  try {
+    text = decoder.decode(bytes);
+    value = JSON.parse(text) as Json;
+  } catch {
+    return refuse('malformed_json', 'The body is not JSON in UTF-8');
+  }
+  const ambiguity = new Scanner(text, maxDepth).scan();
+  return ambiguity === null ? value : refuse('malformed_json', ambiguity);
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const COLON = 0x3a;
+const MINUS = 0x2d;
+
+/** Walks text that JSON.parse has accepted, so syntax needs no second check: only what JSON.parse lets through. */
+class Scanner {
+  readonly #text: string;
+  readonly #maxDepth: number;
+  /** One entry per open container: the keys seen in an object, or null for an array. */
+  readonly #open: (Set<string> | null)[] = [];
+  #at = 0;
+
+  constructor(text: string, maxDepth: number) {
+    this.#text = text;
+    this.#maxDepth = maxDepth;
+  }
+
+  /** @returns what is ambiguous, or null */
+  scan(): string | null {
+    const text = this.#text;
+    while (this.#at < text.length) {
+      const code = text.charCodeAt(this.#at);
+      let fault: string | null = null;
+      if (code === QUOTE) fault = this.#string();
+      else if (code === MINUS || (code >= 0x30 && code <= 0x39)) fault = this.#number();
+      else {
+        this.#at += 1;
+        if (code === OPEN_OBJECT) fault = this.#enter(new Set());
+        else if (code === OPEN_ARRAY) fault = this.#enter(null);
+        else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) this.#open.pop();
+      }
+      if (fault !== null) return fault;
+    }
+    return null;
+  }
+
+  #enter(keys: Set<string> | null): string | null {
+    this.#open.push(keys);
+    return this.#open.length > this.#maxDepth ? `The body is nested deeper than ${this.#maxDepth}` : null;
+  }
+
+  #string(): string | null {
+    const text = this.#text;
+    const start = this.#at;
+    let escaped = false;
+    let at = start + 1;
+    for (let code = text.charCodeAt(at); code !== QUOTE; code = text.charCodeAt(at)) {
+      if (code === BACKSLASH) {
+        escaped = true;
+        at += 1;
+      }
+      at += 1;
+    }
+    this.#at = at + 1;
+    const raw = text.slice(start, at + 1);
+    const value = escaped ? (JSON.parse(raw) as string) : raw.slice(1, -1);
+    if (escaped && !value.isWellFormed()) return 'A string holds half a surrogate pair';
+    return this.#isKey() ? this.#key(value) : null;
+  }
+
+  /** In valid JSON only a member's name is followed by a colon. */
+  #isKey(): boolean {
+    let at = this.#at;
+    let code = this.#text.charCodeAt(at);
+    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09)
+      code = this.#text.charCodeAt(++at);
+    return code === COLON;
+  }
+
+  #key(name: string): string | null {
+    const keys = this.#open.at(-1);
+    if (keys === null || keys === undefined) return null;
+    if (keys.has(name)) return 'An object has the same member twice';
+    keys.add(name);
+    return null;
+  }
+
+  #number(): string | null {
+    const text = this.#text;
+    const start = this.#at;
+    let integer = true;
+    let at = start + 1;
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code >= 0x30 && code <= 0x39) continue;
+      if (code !== 0x2e && code !== 0x65 && code !== 0x45 && code !== 0x2b && code !== MINUS) break;
+      integer = false;
+    }
+    this.#at = at;
+    if (integer && at - start < 16) return null;
+    const value = Number(text.slice(start, at));
+    if (!Number.isFinite(value)) return 'A number is too large';
+    return integer && !Number.isSafeInteger(value) ? 'An integer is beyond 2^53: send it as a string' : null;
+  }
+}
