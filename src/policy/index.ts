@@ -1,4 +1,4 @@
-export type { Decision, HeaderParameter, Operation, RateLimit, ToolFacts } from './decision.ts';
+export type { Decision, Operation, RateLimit, ToolFacts } from './decision.ts';
 export { compilePolicy, type Policy, type PolicyOptions, type Visibility } from './policy.ts';
 export type { Attribute, ToolRules } from './rule.ts';
 export {
