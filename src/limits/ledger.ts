@@ -1,0 +1,57 @@
+import { charged, paceOf, waitTicks } from './gcra.ts';
+import type { LimitDemand } from './limiter.ts';
+import type { MemoryStore } from './stores/memory.ts';
+
+/**
+ * Counters on a store that can be full. Keys that find no slot share one overflow counter for each layer and limit:
+ * together they get what one caller would. Nobody who is counted loses their counter to make room, so a flood of new
+ * keys frees no abuser, and it cannot be answered without a limit either.
+ *
+ * A key that gets a slot while its overflow counter still runs starts from where that one stands, because
+ * the key may be among those that used it: never more than the limit for any key, at the price of strictness to newcomers
+ * for one burst's time after a flood.
+ */
+export interface Ledger {
+  /** Call once before each decision. `now` in ticks. */
+  prepare(demands: number, now: number): void;
+  /** Ticks until the demand is admitted; 0: now. Changes nothing. */
+  wait(demand: LimitDemand, now: number): number;
+  /** Charges one call, admitted or not. */
+  charge(demand: LimitDemand, now: number): void;
+  size(): number;
+}
+
+export function createLedger(store: MemoryStore): Ledger {
+  const overflow = new Map<string, number>();
+
+  function tatOf(demand: LimitDemand, slot: number): number {
+    if (slot >= 0) return store.read(slot);
+    if (overflow.size === 0) return Number.NEGATIVE_INFINITY;
+    return overflow.get(overflowKey(demand)) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  function forgetDrained(now: number): void {
+    for (const [key, tat] of overflow) if (tat <= now) overflow.delete(key);
+  }
+
+  return {
+    prepare(demands, now) {
+      if (overflow.size > 0) forgetDrained(now);
+      store.makeRoom(demands, now);
+    },
+    wait: (demand, now) => waitTicks(tatOf(demand, store.find(demand.key)), now, paceOf(demand.limit)),
+    charge(demand, now) {
+      const slot = store.find(demand.key);
+      const tat = charged(tatOf(demand, slot), now, paceOf(demand.limit));
+      if (slot >= 0) store.write(slot, tat);
+      else if (store.free() > 0) store.add(demand.key, tat);
+      else overflow.set(overflowKey(demand), tat);
+    },
+    size: () => store.size(),
+  };
+}
+
+/** As many as there are limits in the configuration: nothing a caller says is in it. */
+function overflowKey({ layer, limit }: LimitDemand): string {
+  return `${layer} ${limit.count}/${limit.periodMs}/${limit.burst}`;
+}
