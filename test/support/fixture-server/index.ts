@@ -1,0 +1,6 @@
+export {
+  type FixtureOptions,
+  type FixtureRequest,
+  type FixtureServer,
+  startFixtureServer,
+} from './fixture-server.ts';
