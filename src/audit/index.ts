@@ -1,3 +1,4 @@
+export { type AuditTrailOptions, createAuditTrail, type SqliteAuditTrail } from './create.ts';
 export {
   type AuditEvent,
   type AuditRecord,

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { OperationError } from '../base/index.ts';
 
@@ -27,17 +27,52 @@ export interface Migrations {
   readonly steps: readonly string[];
 }
 
+export interface DbOptions {
+  /** How long a statement waits for another connection's lock. 5,000 by default. */
+  readonly busyTimeoutMs?: number;
+}
+
 /** Opens (and creates, mode 0600) a database file with WAL and `synchronous=FULL`, and migrates it. */
-export function openDb(file: string, migrations: Migrations): Db {
-  const fresh = file !== ':memory:' && !existsSync(file);
-  const raw = new DatabaseSync(file);
-  if (fresh) chmodSync(file, 0o600);
-  raw.exec(
-    'PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;',
-  );
-  const db = wrap(raw);
-  migrate(db, migrations, file);
-  return db;
+export function openDb(file: string, migrations: Migrations, options: DbOptions = {}): Db {
+  if (file !== ':memory:') createPrivately(file);
+  const raw = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 5_000 });
+  try {
+    raw.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+    const db = wrap(raw);
+    migrate(db, migrations, file);
+    return db;
+  } catch (error) {
+    raw.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens an existing file for reading alone, beside any writers. Throws OperationError when the file has no part
+ * `name`, or one that is newer than `migrations`.
+ */
+export function openDbForReading(file: string, migrations: Migrations, options: DbOptions = {}): Db {
+  const raw = new DatabaseSync(file, { readOnly: true, timeout: options.busyTimeoutMs ?? 5_000 });
+  try {
+    const db = wrap(raw);
+    const tables = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'");
+    const version = tables.get() === undefined ? 0 : schemaVersion(db, migrations.name);
+    if (version === 0) throw new OperationError(`${file} holds no ${migrations.name}`);
+    refuseNewer(version, migrations, file);
+    return db;
+  } catch (error) {
+    raw.close();
+    throw error;
+  }
+}
+
+/** SQLite would create the file with the umask's mode; its -wal and -shm files take over the mode found here. */
+function createPrivately(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 function wrap(raw: DatabaseSync): Db {
@@ -71,18 +106,23 @@ function statement(prepared: StatementSync): Statement {
 function migrate(db: Db, migrations: Migrations, file: string): void {
   db.transaction(() => {
     db.exec('CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
-    const found = db
-      .prepare('SELECT version FROM migrations WHERE name = :name')
-      .get({ name: migrations.name });
-    const version = Number(found?.['version'] ?? 0);
-    if (version > migrations.steps.length) {
-      throw new OperationError(`${file} was written by a newer Portcullis (schema ${version})`, {
-        hint: 'run the newer version, or name another directory with --data',
-      });
-    }
+    const version = schemaVersion(db, migrations.name);
+    refuseNewer(version, migrations, file);
     for (const step of migrations.steps.slice(version)) db.exec(step);
     db.prepare(
       'INSERT INTO migrations (name, version) VALUES (:name, :version) ON CONFLICT (name) DO UPDATE SET version = :version',
     ).run({ name: migrations.name, version: migrations.steps.length });
+  });
+}
+
+function schemaVersion(db: Db, name: string): number {
+  const found = db.prepare('SELECT version FROM migrations WHERE name = :name').get({ name });
+  return Number(found?.['version'] ?? 0);
+}
+
+function refuseNewer(version: number, migrations: Migrations, file: string): void {
+  if (version <= migrations.steps.length) return;
+  throw new OperationError(`${file} was written by a newer Portcullis (schema ${version})`, {
+    hint: 'run the newer version, or name another directory with --data',
   });
 }

@@ -1,1 +1,10 @@
-export { type Db, type Migrations, openDb, type Row, type SqlValue, type Statement } from './db.ts';
+export {
+  type Db,
+  type DbOptions,
+  type Migrations,
+  openDb,
+  openDbForReading,
+  type Row,
+  type SqlValue,
+  type Statement,
+} from './db.ts';

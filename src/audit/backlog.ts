@@ -1,0 +1,111 @@
+import type { AuditEvent, AuditRecord } from './trail.ts';
+
+export interface BacklogBounds {
+  /** Intents are taken up to this many waiting records … */
+  readonly records: number;
+  /** … or this many bytes. Everything else may use twice as much. */
+  readonly bytes: number;
+}
+
+/** A record on its way to the store. */
+export type Waiting = {
+  readonly size: number;
+  /** Counts up with every item that was added. */
+  readonly ordinal: number;
+  /** Of an intent alone: whoever waits for the disk. */
+  readonly settle?: { resolve(): void; reject(error: Error): void };
+} & (
+  | { readonly phase: 'intent' | 'outcome'; readonly record: AuditRecord }
+  | { readonly phase: 'event'; readonly record: AuditEvent }
+);
+
+/**
+ * The bounded queue before the store. For every intent that it takes it holds a place for the outcome, so that the
+ * outcome of a call which has left is never turned away; what nobody promised a place (denials, events) is turned away
+ * and counted when even the reserve is used up. Memory is bounded: places never exceed twice `records`.
+ */
+export class Backlog {
+  readonly #bounds: BacklogBounds;
+  #waiting: Waiting[] = [];
+  #bytes = 0;
+  /** Request ids whose intent was taken and whose outcome has not come. */
+  readonly #owed = new Set<string>();
+
+  constructor(bounds: BacklogBounds) {
+    this.#bounds = bounds;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** True while intents find room. */
+  hasRoom(): boolean {
+    return this.#waiting.length < this.#bounds.records && this.#bytes < this.#bounds.bytes;
+  }
+
+  /** False when there is no room; then nothing was kept. */
+  add(item: Waiting): boolean {
+    if (item.phase === 'intent') {
+      if (!this.hasRoom()) return false;
+      this.#promise(item.record.request_id);
+    } else {
+      const promised = item.phase === 'outcome' && this.#owed.delete(item.record.request_id);
+      if (!promised && !this.#reserveHasRoom()) return false;
+    }
+    this.#waiting.push(item);
+    this.#bytes += item.size;
+    return true;
+  }
+
+  /** Removes and returns the oldest, at most `count`. */
+  take(count: number): Waiting[] {
+    const taken = this.#waiting.splice(0, count);
+    for (const item of taken) this.#bytes -= item.size;
+    return taken;
+  }
+
+  /** Puts back what `take` gave, before the rest. */
+  putBack(items: readonly Waiting[]): void {
+    this.#waiting = [...items, ...this.#waiting];
+    for (const item of items) this.#bytes += item.size;
+  }
+
+  /**
+   * Refuses the intents among `taken`, which the store did not confirm, and removes and refuses all that wait. Their
+   * calls do not leave, so no outcome is owed.
+   * @returns how many were refused
+   */
+  refuseIntents(taken: readonly Waiting[], error: Error): number {
+    const kept = this.#waiting.filter((item) => item.phase !== 'intent');
+    let refused = 0;
+    for (const item of [...taken, ...this.#waiting]) {
+      if (item.phase !== 'intent') continue;
+      this.#owed.delete(item.record.request_id);
+      item.settle?.reject(error);
+      refused += 1;
+    }
+    this.#waiting = kept;
+    this.#bytes = kept.reduce((sum, item) => sum + item.size, 0);
+    return refused;
+  }
+
+  /** Beyond `records` open calls the oldest gives up its place: one that never ends must not lock out all others. */
+  #promise(requestId: string): void {
+    if (this.#owed.size >= this.#bounds.records) {
+      for (const oldest of this.#owed) {
+        this.#owed.delete(oldest);
+        break;
+      }
+    }
+    this.#owed.add(requestId);
+  }
+
+  #places(): number {
+    return this.#waiting.length + this.#owed.size;
+  }
+
+  #reserveHasRoom(): boolean {
+    return this.#places() < this.#bounds.records * 2 && this.#bytes < this.#bounds.bytes * 2;
+  }
+}

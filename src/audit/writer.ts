@@ -1,0 +1,238 @@
+import { type Clock, type Log, messageOf, OperationError, timestamp } from '../base/index.ts';
+import { Backlog, type BacklogBounds, type Waiting } from './backlog.ts';
+import type { AuditEntry } from './entry.ts';
+import type { AuditSink } from './sinks/sink.ts';
+import type { AuditRecord } from './trail.ts';
+
+export interface WriterOptions {
+  readonly sink: AuditSink;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly bounds: BacklogBounds;
+  /** How long `close` tries to write what waits. */
+  readonly closeWithinMs: number;
+}
+
+const mostPerCommit = 1_000;
+const firstRetryMs = 250;
+const slowestRetryMs = 5_000;
+
+interface Flusher {
+  readonly ordinal: number;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** Omit that keeps a union a union. */
+type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/**
+ * Commits what waits as soon as the last commit is done: under load commits grow by themselves, and a lone record waits
+ * for nobody. When the store fails, intents are refused at once, the rest waits, and the store is opened again with
+ * back-off.
+ */
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #backlog: Backlog;
+  #state: 'writing' | 'failing' | 'closed' = 'writing';
+  #closing: Promise<void> | undefined;
+  /** Of the last entry that is durable. */
+  #position = 0;
+  #added = 0;
+  #draining = false;
+  #flushers: Flusher[] = [];
+  /** Taken from the backlog and not known to be durable. After a failure only the next `open` can tell. */
+  #inDoubt: readonly Waiting[] = [];
+  #retry: NodeJS.Timeout | undefined;
+  #retries = 0;
+  #failingSince = 0;
+  #refused = 0;
+  #lost = 0;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#backlog = new Backlog(options.bounds);
+  }
+
+  /** Opens the store for the first time. Rejects with the store's own error. */
+  async open(): Promise<void> {
+    try {
+      this.#position = await this.#options.sink.open();
+    } catch (error) {
+      await this.#options.sink.close();
+      throw error;
+    }
+  }
+
+  healthy(): boolean {
+    return this.#state === 'writing' && !this.#closing && this.#backlog.hasRoom();
+  }
+
+  /** Resolves when the intent is durable; rejects when it is not known to be. */
+  intent(record: AuditRecord, size: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = { resolve, reject };
+      const open = this.#state === 'writing' && !this.#closing;
+      if (open && this.#add({ phase: 'intent', record, size, settle })) return;
+      this.#refused += 1;
+      reject(unavailable(open ? 'its queue is full' : 'its store fails or is closed'));
+    });
+  }
+
+  /** Takes an outcome or event. Never throws; what finds no room is counted, logged, and told by `audit.recovered`. */
+  add(item: Without<Waiting, 'ordinal' | 'settle'>): void {
+    if (this.#state !== 'closed' && this.#add(item)) return;
+    this.#lost += 1;
+    if (Number.isInteger(Math.log2(this.#lost))) {
+      this.#options.log.error({ lost: this.#lost, phase: item.phase }, 'audit records find no room');
+    }
+  }
+
+  /** Resolves when everything added so far is durable (or refused); waits for recovery; rejects on `close`. */
+  flush(): Promise<void> {
+    if (this.#unwritten() === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#flushers.push({ ordinal: this.#added, resolve, reject });
+    });
+  }
+
+  /** Refuses new intents, writes what waits within `closeWithinMs`, and releases the store. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    let late = false;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#options.closeWithinMs);
+    }).then(() => {
+      late = true;
+    });
+    while (this.#unwritten() > 0 && !late) await Promise.race([this.flush(), deadline]);
+    clearTimeout(timer);
+    clearTimeout(this.#retry);
+    this.#state = 'closed';
+    const unwritten = this.#unwritten();
+    if (unwritten > 0) this.#options.log.error({ unwritten }, 'audit trail closed with records unwritten');
+    this.#backlog.refuseIntents([], unavailable('closed'));
+    await this.#options.sink.close();
+    for (const flusher of this.#flushers.splice(0)) flusher.reject(unavailable('closed'));
+  }
+
+  #unwritten(): number {
+    return this.#backlog.size + this.#inDoubt.length;
+  }
+
+  #add(item: Without<Waiting, 'ordinal'>): boolean {
+    if (!this.#backlog.add({ ...item, ordinal: this.#added + 1 })) return false;
+    this.#added += 1;
+    this.#start();
+    return true;
+  }
+
+  /** In a microtask, so that what is added in one turn shares a commit. */
+  #start(): void {
+    if (this.#draining || this.#state !== 'writing') return;
+    this.#draining = true;
+    queueMicrotask(() => void this.#drain());
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#state === 'writing' && this.#backlog.size > 0) {
+      const items = this.#backlog.take(mostPerCommit);
+      this.#inDoubt = items;
+      try {
+        await this.#append(items);
+        this.#inDoubt = [];
+        this.#retries = 0;
+        for (const item of items) item.settle?.resolve();
+        this.#flushed(items.at(-1)?.ordinal ?? 0);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    this.#draining = false;
+  }
+
+  async #append(items: readonly Waiting[]): Promise<void> {
+    const first = this.#position + 1;
+    const entries = items.map(({ phase, record }, index) => {
+      return { position: first + index, phase, record } as AuditEntry;
+    });
+    await this.#options.sink.append(entries);
+    this.#position += items.length;
+  }
+
+  #fail(error: unknown): void {
+    this.#refused += this.#backlog.refuseIntents(this.#inDoubt, unavailable(messageOf(error)));
+    if (this.#state === 'closed') return;
+    this.#state = 'failing';
+    this.#failingSince = this.#options.clock.monotonic();
+    this.#options.log.error(
+      { error: messageOf(error), waiting: this.#unwritten() },
+      'audit store fails: calls are refused until it recovers',
+    );
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    const delay = Math.min(slowestRetryMs, firstRetryMs * 2 ** Math.min(this.#retries, 10));
+    this.#retries += 1;
+    this.#retry = setTimeout(() => void this.#recover(), delay);
+  }
+
+  /** Opens the store again, learns what the failed append left there, and says so in the trail itself. */
+  async #recover(): Promise<void> {
+    try {
+      await this.#options.sink.close();
+      if (this.#state === 'closed') return;
+      const before = this.#position;
+      this.#position = await this.#options.sink.open();
+      this.#resolveDoubt(this.#position - before);
+      await this.#tellRecovery();
+    } catch (error) {
+      this.#options.log.debug({ error: messageOf(error) }, 'audit store still fails');
+      if (this.#state === 'failing') this.#retryLater();
+      return;
+    }
+    if (this.#state !== 'failing') return;
+    this.#state = 'writing';
+    if (this.#backlog.size === 0) this.#flushed(this.#added);
+    this.#start();
+  }
+
+  /** The first `stored` entries of the failed append are durable after all; of the rest, all but intents go again. */
+  #resolveDoubt(stored: number): void {
+    this.#backlog.putBack(this.#inDoubt.slice(stored).filter((item) => item.phase !== 'intent'));
+    this.#inDoubt = [];
+  }
+
+  async #tellRecovery(): Promise<void> {
+    const [refused, lost] = [this.#refused, this.#lost];
+    const data = {
+      outage_ms: Math.round(this.#options.clock.monotonic() - this.#failingSince),
+      refused_intents: refused,
+      delayed_records: this.#backlog.size,
+      lost_records: lost,
+    };
+    const record = { timestamp: timestamp(this.#options.clock.now()), event: 'audit.recovered', data };
+    await this.#append([{ phase: 'event', record, size: 0, ordinal: 0 }]);
+    this.#refused -= refused;
+    this.#lost -= lost;
+    this.#options.log.warn(data, 'audit store has recovered');
+  }
+
+  /** Everything up to `ordinal` is durable: the queue is first in, first out. */
+  #flushed(ordinal: number): void {
+    const ready = this.#flushers.filter((flusher) => flusher.ordinal <= ordinal);
+    this.#flushers = this.#flushers.filter((flusher) => flusher.ordinal > ordinal);
+    for (const flusher of ready) flusher.resolve();
+  }
+}
+
+/** An intent was not written: the call must not leave. The message is for the log alone. */
+function unavailable(reason: string): OperationError {
+  return new OperationError(`audit trail unavailable: ${reason}`);
+}
