@@ -1,15 +1,15 @@
-import type { Operation } from './decision.ts';
+import type { Decision, Operation } from './decision.ts';
 import { toolsRead } from './scopes.ts';
 
-/** What an operation that is not a tool call asks of the caller. */
-export interface Requirement {
-  readonly rule: string;
-  readonly scopes: readonly string[];
-}
+/** The answer to a caller who holds the scopes that it names. */
+export type Allowed = Extract<Decision, { allow: true }>;
 
-export type Requirements = (operation: Exclude<Operation, { kind: 'tool' }>) => Requirement | null;
+export type Requirements = (operation: Exclude<Operation, { kind: 'tool' }>) => Allowed | null;
 
-/** Made at load. The returned function gives null for what is no known operation. */
+/**
+ * What each operation that is not a tool call asks of the caller, worked out at load. The returned function gives
+ * null for what is no known operation.
+ */
 export function compileRequirements(scopes: { resources: string; prompts: string }): Requirements {
   const tools = requirement('builtin.tools', [toolsRead]);
   const tasks = requirement('builtin.tasks', [toolsRead]);
@@ -42,7 +42,7 @@ export function compileRequirements(scopes: { resources: string; prompts: string
 }
 
 /** A subscription needs the scope of each kind that it listens to: one requirement for each combination. */
-function listenRequirements(scopes: { resources: string; prompts: string }): Requirement[] {
+function listenRequirements(scopes: { resources: string; prompts: string }): Allowed[] {
   return Array.from({ length: 8 }, (_, index) => {
     const wanted = new Set<string>();
     if (index & 1) wanted.add(toolsRead);
@@ -56,6 +56,13 @@ function listenIndex(operation: { tools: boolean; resources: boolean; prompts: b
   return (operation.tools ? 1 : 0) | (operation.resources ? 2 : 0) | (operation.prompts ? 4 : 0);
 }
 
-function requirement(rule: string, scopes: readonly string[]): Requirement {
-  return Object.freeze({ rule, scopes: Object.freeze([...scopes]) });
+function requirement(rule: string, scopes: readonly string[]): Allowed {
+  return Object.freeze({
+    allow: true,
+    rule,
+    scopes: Object.freeze([...scopes]),
+    confirm: null,
+    limit: null,
+    destructive: false,
+  });
 }

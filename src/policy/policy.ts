@@ -1,6 +1,6 @@
 import type { ToolRuleConfig } from '../config/index.ts';
 import type { Decision, Operation, ToolFacts } from './decision.ts';
-import { compileRequirements, type Requirement } from './operations.ts';
+import { type Allowed, compileRequirements } from './operations.ts';
 import { type CompiledRule, compileRules, type ToolRules } from './rule.ts';
 import {
   challengeScopes,
@@ -69,7 +69,7 @@ export function compilePolicy(options: PolicyOptions): Policy {
       const requirement = requirementOf(operation);
       if (requirement === null) return unknownMethod;
       if (!satisfies(granted, requirement.scopes)) return scopeMissing(requirement, granted, known);
-      return allowed(requirement);
+      return requirement;
     },
     visibility: (facts, granted) => visibilityOf(planOf(facts), granted),
     explain: (facts) => planOf(facts).rules,
@@ -86,8 +86,10 @@ function toolToJudge(name: string, facts: ToolFacts | null | 'unknown'): ToolFac
 
 function decideTool(plan: ToolPlan, granted: Granted, known: readonly string[]): Decision {
   if (plan.allow === null) return policyDenied;
-  const visibility = visibilityOf(plan, granted);
-  if (visibility === 'hidden') return unknownTool;
+  if (visibilityOf(plan, granted) === 'hidden') {
+    // the caller's answer is that of an unknown tool; the record names the rule
+    return denied(plan.rules.show?.rule ?? unknownTool.rule, 'unknown_tool');
+  }
   if (!satisfies(granted, plan.allow.scopes)) return scopeMissing(plan.allow, granted, known);
   return plan.allow;
 }
@@ -105,7 +107,7 @@ function rememberPlans(rules: readonly CompiledRule[]): (tool: ToolFacts) => Too
   };
 }
 
-function scopeMissing(requirement: Requirement, granted: Granted, known: readonly string[]): Decision {
+function scopeMissing(requirement: Allowed, granted: Granted, known: readonly string[]): Decision {
   return {
     allow: false,
     rule: requirement.rule,
@@ -115,12 +117,9 @@ function scopeMissing(requirement: Requirement, granted: Granted, known: readonl
   };
 }
 
-function allowed({ rule, scopes }: Requirement): Decision {
-  return { allow: true, rule, scopes, confirm: null, limit: null, destructive: false };
-}
-
 function denied(rule: string, code: 'policy_denied' | 'unknown_tool' | 'unknown_method'): Decision {
-  return Object.freeze({ allow: false, rule, code, scopes: [], required: [] });
+  const none = Object.freeze([]);
+  return Object.freeze({ allow: false, rule, code, scopes: none, required: none });
 }
 
 const unknownTool = denied('builtin.unknown', 'unknown_tool');

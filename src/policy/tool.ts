@@ -1,4 +1,5 @@
-import type { Decision, ToolFacts } from './decision.ts';
+import type { ToolFacts } from './decision.ts';
+import type { Allowed } from './operations.ts';
 import { type CompiledRule, isDestructive, rulesFor, type ToolRules } from './rule.ts';
 import { type Granted, satisfies } from './scopes.ts';
 
@@ -6,7 +7,7 @@ import { type Granted, satisfies } from './scopes.ts';
 export interface ToolPlan {
   readonly rules: ToolRules;
   /** The answer to a caller who holds the scope; null: no rule gives it a scope, so nobody may call it. */
-  readonly allow: Extract<Decision, { allow: true }> | null;
+  readonly allow: Allowed | null;
   /** Who does not see it: everybody, or whoever lacks the scope. */
   readonly hiddenFrom: 'everybody' | 'ungranted' | 'nobody';
 }
