@@ -1,0 +1,53 @@
+import type { Principal } from '../identity/index.ts';
+import type { Decision, Operation, ToolFacts } from '../policy/index.ts';
+import type { Era, Message } from '../protocol/index.ts';
+import type { IncomingRequest } from './request.ts';
+import type { ProtectedServer } from './runtime.ts';
+
+/**
+ * The call as it grows: each step takes one type and gives the next. `forward` takes a `ClearedCall` and only `confirm` makes one,
+ * so leaving out a step does not compile.
+ */
+export interface ReceivedCall {
+  readonly requestId: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly receivedAt: number;
+  /** Milliseconds of the monotonic clock, for the latency. */
+  readonly startedAt: number;
+  readonly server: ProtectedServer;
+  readonly request: IncomingRequest;
+}
+
+export interface ParsedCall extends ReceivedCall {
+  readonly httpMethod: 'POST' | 'GET' | 'DELETE';
+  /** The bytes that everything below was read from, and that are sent. */
+  readonly body: Buffer | null;
+  readonly message: Message | null;
+  readonly era: Era;
+  readonly revision: string;
+  readonly operation: Operation;
+}
+
+export interface IdentifiedCall extends ParsedCall {
+  readonly principal: Principal;
+}
+
+export interface AuthorizedCall extends IdentifiedCall {
+  readonly decision: Extract<Decision, { allow: true }>;
+  readonly facts: ToolFacts | null;
+  /** The upstream's session id, unsealed; null where the call names none. */
+  readonly session: string | null;
+}
+
+declare const admitted: unique symbol;
+export interface AdmittedCall extends AuthorizedCall {
+  readonly [admitted]: true;
+  /** Gives back the place under the concurrency caps. May be called more than once. */
+  readonly release: () => void;
+}
+
+declare const cleared: unique symbol;
+/** A call that passed every control. */
+export interface ClearedCall extends AdmittedCall {
+  readonly [cleared]: true;
+}

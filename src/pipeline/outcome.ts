@@ -1,0 +1,165 @@
+import type { Refusal, RefusalCode } from '../base/index.ts';
+import { formatChallenge } from '../identity/index.ts';
+import { retryAfterHeader } from '../limits/index.ts';
+import type { JsonObject, Message } from '../protocol/index.ts';
+import type { ParsedCall, ReceivedCall } from './call.ts';
+
+/** An HTTP answer made here, whole. */
+export interface OwnAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+interface Shape {
+  readonly status: number;
+  /** JSON-RPC error code: the standard's and MCP's own where they have one, else outside of the reserved range. */
+  readonly code: number;
+}
+
+const invalidRequest = -32600;
+const invalidParams = -32602;
+const methodNotFound = -32601;
+const internalError = -32603;
+/** Application-defined codes, outside -32768…-32000 that JSON-RPC and MCP reserve: -31000 minus the HTTP status. */
+const own = (status: number): Shape => ({ status, code: -31000 - status });
+
+const shapes: Readonly<Record<RefusalCode, Shape>> = {
+  malformed_request: { status: 400, code: invalidRequest },
+  malformed_json: { status: 400, code: -32700 },
+  malformed_message: { status: 400, code: invalidRequest },
+  body_too_large: { status: 413, code: invalidRequest },
+  header_mismatch: { status: 400, code: -32020 },
+  unsupported_version: { status: 400, code: -32022 },
+  unsupported_media_type: { status: 415, code: invalidRequest },
+  not_acceptable: { status: 406, code: invalidRequest },
+  method_not_allowed: { status: 405, code: invalidRequest },
+  origin_denied: own(403),
+  host_denied: own(403),
+  token_missing: own(401),
+  token_malformed: own(401),
+  token_signature: own(401),
+  token_expired: own(401),
+  token_not_yet_valid: own(401),
+  token_issuer: own(401),
+  token_audience: own(401),
+  token_type: own(401),
+  token_revoked: own(401),
+  token_claims: own(401),
+  issuer_unavailable: own(503),
+  scope_missing: own(403),
+  policy_denied: { status: 200, code: invalidParams },
+  unknown_tool: { status: 200, code: invalidParams },
+  unknown_method: { status: 404, code: methodNotFound },
+  session_unknown: { status: 404, code: invalidRequest },
+  limit_client: own(429),
+  limit_tool: own(429),
+  limit_organization: own(429),
+  limit_address: own(429),
+  limit_concurrency: own(429),
+  confirmation_unavailable: own(403),
+  upstream_unavailable: own(502),
+  upstream_timeout: own(504),
+  upstream_invalid: own(502),
+  audit_unavailable: own(503),
+  shutting_down: own(503),
+  internal_error: { status: 500, code: internalError },
+};
+
+/** The one place where a refusal becomes an HTTP answer: status, challenge, Retry-After, JSON-RPC error. */
+export function answerTo(refusal: Refusal, call: ReceivedCall & Partial<ParsedCall>): OwnAnswer {
+  if (refusal.code === 'confirmation_unavailable' && call.operation?.kind === 'tool') {
+    return toolError(refusal, call);
+  }
+  const { status, code } = shapeFor(refusal, call);
+  const headers: Record<string, string> = { ...baseHeaders(call), 'content-type': 'application/json' };
+  const challenge = challengeFor(refusal, status, call);
+  if (challenge) headers['www-authenticate'] = challenge;
+  if (refusal.limit) headers['retry-after'] = retryAfterHeader(refusal.limit.retryAfterMs);
+  if (status === 503) headers['retry-after'] ??= '5';
+  if (status === 405)
+    headers['allow'] = call.request.headers.get('mcp-protocol-version') ? 'POST' : 'POST, GET, DELETE';
+  const error: JsonObject = { code, message: refusal.message, data: dataOf(refusal) };
+  return { status, headers, body: encode({ jsonrpc: '2.0', ...idOf(call.message), error }) };
+}
+
+/** Headers of every answer: ours or passed on. */
+export function baseHeaders(call: ReceivedCall): Record<string, string> {
+  return {
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': call.requestId,
+  };
+}
+
+function shapeFor(refusal: Refusal, call: Partial<ParsedCall>): Shape {
+  const shape = shapes[refusal.code];
+  // JSON-RPC errors of the legacy era come with 200: only the modern one gives the status a meaning.
+  if (refusal.code === 'unknown_method' && call.era === 'legacy' && call.message?.kind === 'request') {
+    return { status: 200, code: shape.code };
+  }
+  if (refusal.code === 'malformed_message' && refusal.data?.['missing'])
+    return { status: 400, code: invalidParams };
+  return shape;
+}
+
+function challengeFor(refusal: Refusal, status: number, call: ReceivedCall): string | null {
+  const { resourceMetadata, baseline } = call.server;
+  if (status === 401) {
+    const missing = refusal.code === 'token_missing';
+    return formatChallenge({
+      resourceMetadata,
+      scopes: baseline,
+      // RFC 6750 section 3.1: no error code when the request came without authentication.
+      ...(missing
+        ? {}
+        : { error: 'invalid_token' as const, description: 'The access token is not valid here' }),
+    });
+  }
+  if (refusal.code !== 'scope_missing') return null;
+  return formatChallenge({
+    resourceMetadata,
+    scopes: refusal.scopes ?? baseline,
+    error: 'insufficient_scope',
+    description: 'The access token lacks a scope that this call needs',
+  });
+}
+
+function dataOf(refusal: Refusal): JsonObject {
+  // Reasons about tokens stay in the record: which check failed is of use to an attacker only.
+  const reason =
+    refusal.code.startsWith('token_') && refusal.code !== 'token_missing' ? 'invalid_token' : refusal.code;
+  return {
+    reason: reason === 'policy_denied' ? 'unknown_tool' : reason,
+    ...(refusal.limit && {
+      layer: refusal.limit.layer,
+      retryAfterMs: refusal.limit.retryAfterMs,
+      limit: refusal.limit.limit,
+      remaining: refusal.limit.remaining,
+    }),
+    ...(refusal.data as JsonObject | undefined),
+  };
+}
+
+/** A refusal that the model should read and not retry: a tool result, as every client can show it. */
+function toolError(refusal: Refusal, call: ReceivedCall & Partial<ParsedCall>): OwnAnswer {
+  const result: JsonObject = {
+    ...(call.era === 'modern' ? { resultType: 'complete' } : {}),
+    content: [{ type: 'text', text: `${refusal.message}. It was not executed. Do not try again.` }],
+    isError: true,
+    _meta: { 'portcullis/reason': refusal.code },
+  };
+  return {
+    status: 200,
+    headers: { ...baseHeaders(call), 'content-type': 'application/json' },
+    body: encode({ jsonrpc: '2.0', ...idOf(call.message), result }),
+  };
+}
+
+function idOf(message: Message | null | undefined): JsonObject {
+  return message && message.kind === 'request' ? { id: message.id } : { id: null };
+}
+
+function encode(value: JsonObject): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}

@@ -1,0 +1,91 @@
+import { isRefusal, messageOf, type Refusal, refuse, uuidv7 } from '../base/index.ts';
+import { Answer } from './answer.ts';
+import type { ClearedCall, ReceivedCall } from './call.ts';
+import { CallRecord, resultOf } from './call-record.ts';
+import { answerTo } from './outcome.ts';
+import type { IncomingRequest, Reply } from './request.ts';
+import type { ProtectedServer, Runtime } from './runtime.ts';
+import { recordIntent } from './steps/audit.ts';
+import { authenticate } from './steps/authenticate.ts';
+import { authorize } from './steps/authorize.ts';
+import { confirm } from './steps/confirm.ts';
+import { forward } from './steps/forward.ts';
+import { limit } from './steps/limit.ts';
+import { parse } from './steps/parse.ts';
+
+export interface Arrival {
+  readonly request: IncomingRequest;
+  readonly reply: Reply;
+  readonly server: ProtectedServer;
+  /** What the HTTP server found wrong before anything was read: Host, Origin, plain text where TLS is due. */
+  readonly refusal: Refusal | null;
+}
+
+/**
+ * The life of a call. Every exit is an answer in the right shape and a record; the record is opened before the first step and
+ * closed exactly once.
+ */
+export async function handle(arrival: Arrival, runtime: Runtime): Promise<void> {
+  const call = receive(arrival, runtime);
+  const records = new CallRecord(call, runtime);
+  try {
+    const refusal = await pass(call, { arrival, records, runtime });
+    if (refusal) exit(refusal, { call, reply: arrival.reply, records });
+  } catch (error) {
+    const detail = messageOf(error);
+    runtime.log.error({ request_id: call.requestId, detail }, 'a call failed inside the gateway');
+    (call as Partial<ClearedCall>).release?.();
+    exit(refuse('internal_error', 'Internal error', { detail }), { call, reply: arrival.reply, records });
+  }
+}
+
+interface Passage {
+  readonly arrival: Arrival;
+  readonly records: CallRecord;
+  readonly runtime: Runtime;
+}
+
+/** The steps, in order: each gives the grown call or a refusal. */
+async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage): Promise<Refusal | null> {
+  if (arrival.refusal) return arrival.refusal;
+  // Read first, so that the record says what was tried; but who may not be here does not learn what was wrong with it.
+  const parsed = await parse(call, runtime);
+  const principal = await authenticate(call, runtime);
+  if (isRefusal(principal)) return principal;
+  Object.assign(call, { principal }); // the record names who, whatever was wrong with the message
+  if (isRefusal(parsed)) return parsed;
+  const authorized = await authorize(Object.assign(parsed, { principal }), runtime);
+  if (isRefusal(authorized)) return authorized;
+  const admitted = limit(authorized, runtime);
+  if (isRefusal(admitted)) return admitted;
+  const cleared = confirm(admitted);
+  if (isRefusal(cleared)) return cleared;
+  const unrecorded = await recordIntent(cleared, records);
+  if (unrecorded) return unrecorded;
+  const answer = new Answer(cleared, { reply: arrival.reply, record: records, runtime });
+  answer.bind(forward(cleared, answer));
+  return null;
+}
+
+function receive({ server, request }: Arrival, { clock }: Runtime): ReceivedCall {
+  const receivedAt = clock.now();
+  return { requestId: uuidv7(receivedAt), receivedAt, startedAt: clock.monotonic(), server, request };
+}
+
+interface Exit {
+  readonly call: ReceivedCall;
+  readonly reply: Reply;
+  readonly records: CallRecord;
+}
+
+function exit(refusal: Refusal, { call, reply, records }: Exit): void {
+  const answer = answerTo(refusal, call);
+  records.close({
+    result: resultOf(refusal),
+    reason: refusal.code,
+    detail: refusal.detail ?? null,
+    status: answer.status,
+  });
+  reply.start(answer.status, { ...answer.headers, 'content-length': String(answer.body.length) });
+  reply.end(answer.body);
+}

@@ -1,0 +1,43 @@
+import type { AuditTrail } from '../audit/index.ts';
+import type { Clock, Log } from '../base/index.ts';
+import type { HttpConfig, LimitsConfig } from '../config/index.ts';
+import type { Authenticator } from '../identity/index.ts';
+import type { Concurrency, FloodGuard, Limiter } from '../limits/index.ts';
+import type { Policy } from '../policy/index.ts';
+import type { Catalog, Upstream } from '../upstream/index.ts';
+import type { OpenStreams } from './open-streams.ts';
+import type { SessionSeal } from './session-seal.ts';
+
+/**
+ * Everything that follows from the configuration, compiled at load and immutable. A request takes the reference once; a reload
+ * swaps it for the requests that come after.
+ */
+export interface Runtime {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly audit: AuditTrail;
+  readonly limiter: Limiter;
+  readonly flood: FloodGuard;
+  readonly concurrency: Concurrency;
+  /** Places for streams that stay open. */
+  readonly streamSlots: Concurrency;
+  readonly limits: LimitsConfig;
+  readonly http: HttpConfig;
+  readonly sessions: SessionSeal;
+  readonly streams: OpenStreams;
+}
+
+/** One MCP server behind the gateway. */
+export interface ProtectedServer {
+  readonly name: string;
+  /** The URL that clients type: audience of its tokens. */
+  readonly resource: string;
+  /** Absolute URL of its RFC 9728 document. */
+  readonly resourceMetadata: string;
+  /** Scopes that a client without a token should ask for. */
+  readonly baseline: readonly string[];
+  readonly authenticator: Authenticator;
+  readonly policy: Policy;
+  readonly catalog: Catalog;
+  readonly upstream: Upstream;
+}

@@ -1,0 +1,50 @@
+import { isRefusal, type Refusal, refuse } from '../../base/index.ts';
+import type { Decision, ToolFacts } from '../../policy/index.ts';
+import { checkMirroredParameters } from '../../protocol/index.ts';
+import type { AuthorizedCall, IdentifiedCall } from '../call.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** May this principal do this: session, mirrored parameters, policy. */
+export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise<AuthorizedCall | Refusal> {
+  const session = openSession(call, runtime);
+  if (isRefusal(session)) return session;
+  const { operation, server, principal } = call;
+  const facts = operation.kind === 'tool' ? await server.catalog.find(operation.name) : null;
+  const mismatch = checkParameters(call, facts);
+  if (mismatch) return mismatch;
+  const decision = server.policy.decide(operation, facts, principal.scopes);
+  if (!decision.allow) return refusalOf(decision);
+  return Object.assign(call, { decision, session, facts: facts === 'unknown' ? null : facts });
+}
+
+/** The id that the client holds is bound to its principal: anybody else's is as unknown as one that never was. */
+function openSession(call: IdentifiedCall, runtime: Runtime): string | null | Refusal {
+  const sealed = call.request.headers.get('mcp-session-id');
+  if (sealed === undefined || call.era === 'modern') return null;
+  const owner = { server: call.server.name, principal: call.principal.key };
+  return runtime.sessions.open(owner, sealed) ?? refuse('session_unknown', 'Session not found');
+}
+
+function checkParameters(call: IdentifiedCall, facts: ToolFacts | 'unknown' | null): Refusal | null {
+  const { operation, era, request } = call;
+  if (era !== 'modern' || operation.kind !== 'tool' || facts === null || facts === 'unknown') return null;
+  if (!facts.headerParameters) return null;
+  return checkMirroredParameters(
+    facts.headerParameters,
+    (name) => request.headers.get(name),
+    operation.arguments,
+  );
+}
+
+function refusalOf(decision: Extract<Decision, { allow: false }>): Refusal {
+  const detail = `${decision.rule}${decision.required.length > 0 ? ` requires ${decision.required.join(' ')}` : ''}`;
+  switch (decision.code) {
+    case 'scope_missing':
+      return refuse('scope_missing', 'The access token lacks a scope', { detail, scopes: decision.scopes });
+    case 'unknown_method':
+      return refuse('unknown_method', 'Method not found', { detail });
+    default:
+      // One answer for tools that are not there, hidden, or not decided on: names cannot be found out by asking.
+      return refuse(decision.code, 'Unknown tool', { detail });
+  }
+}

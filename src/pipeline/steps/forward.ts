@@ -1,0 +1,39 @@
+import type { AnswerSink, Exchange } from '../../upstream/index.ts';
+import type { ClearedCall } from '../call.ts';
+
+/** Headers of the client that travel on. No credential, no cookie, nothing that names an address. */
+const forwarded = [
+  'accept',
+  'mcp-protocol-version',
+  'mcp-method',
+  'mcp-name',
+  'last-event-id',
+  'traceparent',
+  'tracestate',
+] as const;
+
+/** Sends the bytes that were parsed, authorized and recorded. Only a cleared call can be sent. */
+export function forward(call: ClearedCall, sink: AnswerSink): Exchange {
+  const headers: Record<string, string> = {};
+  for (const name of forwarded) {
+    const value = call.request.headers.get(name);
+    if (value !== undefined) headers[name] = value;
+  }
+  for (const name of call.request.headers.names()) {
+    if (name.startsWith('mcp-param-')) headers[name] = call.request.headers.get(name) ?? '';
+  }
+  return call.server.upstream.exchange(
+    {
+      requestId: call.requestId,
+      httpMethod: call.httpMethod,
+      body: call.body,
+      message: call.message,
+      era: call.era,
+      revision: call.revision,
+      session: call.session,
+      principalKey: call.principal.key,
+      headers,
+    },
+    sink,
+  );
+}

@@ -1,0 +1,82 @@
+import { type Clock, type Log, messageOf, uuidv7 } from '../base/index.ts';
+import type { ToolFacts } from '../policy/index.ts';
+import { readToolList } from './tool-list.ts';
+import type { Upstream } from './upstream.ts';
+
+/** A known list is read again, in the background, when it is older. */
+const freshMs = 60_000;
+/** An unknown name asks the upstream at most this often: guessing names must not become its load. */
+const cooldownMs = 2_000;
+const maxTools = 10_000;
+
+/**
+ * What the gateway knows of an upstream's tools. The same facts decide at list and at call.
+ */
+export interface Catalog {
+  /**
+   * The facts of a tool; `unknown` if the upstream's list does not have it; null if no list can be had now (the tool then counts
+   * as one without annotations).
+   */
+  find(name: string): Promise<ToolFacts | 'unknown' | null>;
+  /** Takes up what an answer to a caller's own tools/list said. */
+  learn(tools: readonly ToolFacts[]): void;
+  /** Reads the list now. @returns number of tools, or null if it cannot be read */
+  refresh(): Promise<number | null>;
+}
+
+export function createCatalog(options: {
+  name: string;
+  upstream: Upstream;
+  clock: Clock;
+  log: Log;
+}): Catalog {
+  const { upstream, clock, log } = options;
+  let tools = new Map<string, ToolFacts>();
+  /** Whether `tools` is the upstream's whole list, so that a name that is missing is unknown. */
+  let complete = false;
+  let readAt = Number.NEGATIVE_INFINITY;
+  let triedAt = Number.NEGATIVE_INFINITY;
+  let running: Promise<number | null> | null = null;
+
+  async function read(): Promise<number | null> {
+    triedAt = clock.monotonic();
+    try {
+      const list = await readToolList(upstream, () => uuidv7(clock.now()));
+      tools = new Map(list.slice(0, maxTools).map((facts) => [facts.name, facts]));
+      complete = true;
+      readAt = clock.monotonic();
+      return tools.size;
+    } catch (error) {
+      log.warn({ server: options.name, detail: messageOf(error) }, 'the tool list could not be read');
+      return null;
+    }
+  }
+
+  function refresh(): Promise<number | null> {
+    running ??= read().finally(() => {
+      running = null;
+    });
+    return running;
+  }
+
+  upstream.onToolsChanged(() => void refresh());
+
+  return {
+    async find(name) {
+      const now = clock.monotonic();
+      const known = tools.get(name);
+      if (known) {
+        if (now - readAt > freshMs && now - triedAt > cooldownMs) void refresh();
+        return known;
+      }
+      if (now - triedAt > cooldownMs || running) await refresh();
+      return tools.get(name) ?? (complete ? 'unknown' : null);
+    },
+    learn(list) {
+      for (const facts of list) {
+        if (tools.size < maxTools || tools.has(facts.name)) tools.set(facts.name, facts);
+      }
+    },
+    refresh,
+  };
+}
