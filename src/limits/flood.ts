@@ -1,6 +1,5 @@
 import type { RateLimit } from '../policy/index.ts';
 import { addressGroup } from './address.ts';
-import { ticksAt } from './gcra.ts';
 import { createLedger } from './ledger.ts';
 import { type LimitDemand, type LimitVerdict, refusalOf } from './limiter.ts';
 import { createMemoryStore } from './stores/memory.ts';
@@ -38,14 +37,12 @@ export function createFloodGuard(options: FloodGuardOptions): FloodGuard {
 
   return {
     check(address, now) {
-      const ticks = ticksAt(now);
       const key = addressGroup(address);
       const request = demandOf(key, options.address);
       const failure = demandOf(key, options.failures);
-      requests.prepare(1, ticks);
-      failures.prepare(1, ticks);
+      const ticks = requests.begin(1, now);
       const requestWait = requests.wait(request, ticks);
-      const failureWait = failures.wait(failure, ticks);
+      const failureWait = failures.wait(failure, failures.begin(1, now));
       if (failureWait !== 0 && !(failureWait < requestWait)) {
         return refusalOf({ demand: failure, wait: failureWait });
       }
@@ -54,8 +51,7 @@ export function createFloodGuard(options: FloodGuardOptions): FloodGuard {
       return { admitted: true };
     },
     failed(address, now) {
-      const ticks = ticksAt(now);
-      failures.prepare(1, ticks);
+      const ticks = failures.begin(1, now);
       failures.charge(demandOf(addressGroup(address), options.failures), ticks);
     },
     size: () => requests.size() + failures.size(),

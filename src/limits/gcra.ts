@@ -29,11 +29,10 @@ export function ticksAt(ms: number): number {
 }
 
 /**
- * The TAT as it counts now. One further ahead than a full burst cannot come from this limit and this clock: the clock
- * has stepped back or the limit has been changed. Then the burst counts as just spent, so that nobody waits longer than
- * the limit can ask for.
+ * The TAT as it counts now. One further ahead than a full burst cannot come from this limit: the limit has been
+ * changed. Then the burst counts as just spent. Whoever announces a wait keeps this value, or the wait is not true.
  */
-function settled(tat: number, now: number, pace: Pace): number {
+export function settled(tat: number, now: number, pace: Pace): number {
   return Math.min(Math.max(tat, now), now + pace.tolerance + pace.interval);
 }
 

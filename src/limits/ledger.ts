@@ -1,4 +1,4 @@
-import { charged, paceOf, waitTicks } from './gcra.ts';
+import { charged, paceOf, settled, ticksAt, waitTicks } from './gcra.ts';
 import type { LimitDemand } from './limiter.ts';
 import type { MemoryStore } from './stores/memory.ts';
 
@@ -12,9 +12,13 @@ import type { MemoryStore } from './stores/memory.ts';
  * for one burst's time after a flood.
  */
 export interface Ledger {
-  /** Call once before each decision. `now` in ticks. */
-  prepare(demands: number, now: number): void;
-  /** Ticks until the demand is admitted; 0: now. Changes nothing. */
+  /**
+   * Begins a decision about so many demands and gives its time in ticks.
+   * @param ms of a monotonic clock. If it steps back all the same, time stands still for that step: what was owed
+   *   stays owed, and announced waits stay true.
+   */
+  begin(demands: number, ms: number): number;
+  /** Ticks until the demand is admitted; 0: now. Charges nothing. */
   wait(demand: LimitDemand, now: number): number;
   /** Charges one call, admitted or not. */
   charge(demand: LimitDemand, now: number): void;
@@ -23,6 +27,7 @@ export interface Ledger {
 
 export function createLedger(store: MemoryStore): Ledger {
   const overflow = new Map<string, number>();
+  const timeOf = createTimeline();
 
   function tatOf(demand: LimitDemand, slot: number): number {
     if (slot >= 0) return store.read(slot);
@@ -35,11 +40,20 @@ export function createLedger(store: MemoryStore): Ledger {
   }
 
   return {
-    prepare(demands, now) {
+    begin(demands, ms) {
+      const now = timeOf(ms);
       if (overflow.size > 0) forgetDrained(now);
       store.makeRoom(demands, now);
+      return now;
     },
-    wait: (demand, now) => waitTicks(tatOf(demand, store.find(demand.key)), now, paceOf(demand.limit)),
+    wait(demand, now) {
+      const pace = paceOf(demand.limit);
+      const slot = store.find(demand.key);
+      const tat = settled(tatOf(demand, slot), now, pace);
+      const wait = waitTicks(tat, now, pace);
+      if (wait > 0 && slot >= 0) store.write(slot, tat);
+      return wait;
+    },
     charge(demand, now) {
       const slot = store.find(demand.key);
       const tat = charged(tatOf(demand, slot), now, paceOf(demand.limit));
@@ -48,6 +62,18 @@ export function createLedger(store: MemoryStore): Ledger {
       else overflow.set(overflowKey(demand), tat);
     },
     size: () => store.size(),
+  };
+}
+
+/** Ticks that never go back. */
+function createTimeline(): (ms: number) => number {
+  let latest = Number.NEGATIVE_INFINITY;
+  let offset = 0;
+  return (ms) => {
+    const ticks = ticksAt(ms);
+    if (ticks + offset < latest) offset = latest - ticks;
+    latest = Math.max(latest, Number.isNaN(ticks) ? latest : ticks + offset);
+    return ticks + offset;
   };
 }
 

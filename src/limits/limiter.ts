@@ -1,5 +1,5 @@
 import type { RateLimit } from '../policy/index.ts';
-import { ticksAt, waitMs } from './gcra.ts';
+import { waitMs } from './gcra.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createMemoryStore } from './stores/memory.ts';
 
@@ -44,8 +44,7 @@ export function createLimiter({ maxKeys }: LimiterOptions): Limiter {
   const ledger = createLedger(createMemoryStore(maxKeys));
   return {
     admit(demands, now) {
-      const ticks = ticksAt(now);
-      ledger.prepare(demands.length, ticks);
+      const ticks = ledger.begin(demands.length, now);
       const refusing = slowest(ledger, demands, ticks);
       if (refusing !== null) return refusalOf(refusing);
       for (const demand of demands) ledger.charge(demand, ticks);
