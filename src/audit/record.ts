@@ -16,26 +16,26 @@ export function neutralRecord(record: AuditRecord): AuditRecord {
   return {
     timestamp: text(record.timestamp, 40) ?? '',
     request_id: text(record.request_id) ?? '',
-    client_id: text(record.client_id),
-    subject: text(record.subject),
+    client_id: repeated(record.client_id),
+    subject: repeated(record.subject),
     tool_name: text(record.tool_name, limits.tool_name),
     arguments_hash: text(record.arguments_hash),
     scopes: scopes(record.scopes),
     result: auditResults.find((known) => known === record.result) ?? null,
     latency_ms: amount(record.latency_ms),
-    reason: text(record.reason),
+    reason: repeated(record.reason),
     detail: text(record.detail, limits.detail),
-    server: text(record.server) ?? '',
-    method: text(record.method),
+    server: repeated(record.server) ?? '',
+    method: repeated(record.method),
     target: text(record.target, limits.target),
-    issuer: text(record.issuer),
-    organization: text(record.organization),
-    token_id: text(record.token_id),
-    protocol_version: text(record.protocol_version),
-    rule: text(record.rule),
+    issuer: repeated(record.issuer),
+    organization: repeated(record.organization),
+    token_id: repeated(record.token_id),
+    protocol_version: repeated(record.protocol_version),
+    rule: repeated(record.rule),
     scopes_required: scopes(record.scopes_required),
     http_status: whole(record.http_status),
-    address: text(record.address),
+    address: repeated(record.address),
   };
 }
 
@@ -71,12 +71,28 @@ function text(value: unknown, limit: number = limits.other): string | null {
   return neutralText(redact(value.length > limit * 2 ? value.slice(0, limit * 2) : value), limit);
 }
 
+const seen = new Map<string, string>();
+const mostSeen = 4_096;
+
+/** `text`, remembered: who calls and what rule decides are the same strings over and over. */
+function repeated(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  const known = seen.get(value);
+  if (known !== undefined) return known;
+  const result = text(value) ?? '';
+  if (value.length <= limits.other) {
+    if (seen.size >= mostSeen) seen.clear();
+    seen.set(value, result);
+  }
+  return result;
+}
+
 function scopes(values: readonly string[]): string[] {
   if (!Array.isArray(values)) return [];
   const kept: string[] = [];
   let room = mostScopeText;
   for (const value of values) {
-    const scope = text(value) ?? '';
+    const scope = repeated(value) ?? '';
     room -= scope.length;
     if (kept.length === mostScopes || room < 0) return [...kept, '…'];
     kept.push(scope);

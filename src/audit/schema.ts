@@ -87,6 +87,9 @@ export function eventOf(row: Row): AuditEvent {
 
 /**
  * `seq` is the order of commits over all writers; `(writer, position)` is the order of one writer, without gaps.
+ * `open_calls` is derived by the writer: the intents that have no outcome (by trigger it would double the cost of an
+ * insert). Indexes leave intents out: a query looks for outcomes and
+ * events, and finds orphans by `open_calls`.
  * The triggers stop accidents and statements smuggled into this connection; who owns the file can drop them.
  */
 export const auditMigrations: Migrations = {
@@ -127,11 +130,15 @@ export const auditMigrations: Migrations = {
       data TEXT,
       UNIQUE (writer, position)
     ) STRICT;
-    CREATE INDEX records_timestamp ON records (timestamp);
-    CREATE INDEX records_request ON records (request_id, phase) WHERE request_id IS NOT NULL;
-    CREATE INDEX records_client ON records (client_id, timestamp) WHERE client_id IS NOT NULL;
-    CREATE INDEX records_subject ON records (subject, timestamp) WHERE subject IS NOT NULL;
-    CREATE INDEX records_tool ON records (tool_name, timestamp) WHERE tool_name IS NOT NULL;
+    CREATE INDEX records_request ON records (request_id) WHERE request_id IS NOT NULL;
+    CREATE INDEX records_timestamp ON records (timestamp) WHERE phase <> 'intent';
+    CREATE INDEX records_client ON records (client_id, timestamp) WHERE phase <> 'intent';
+    CREATE INDEX records_subject ON records (subject, timestamp) WHERE phase <> 'intent';
+    CREATE INDEX records_tool ON records (tool_name, timestamp) WHERE phase <> 'intent';
+    CREATE TABLE open_calls (
+      request_id TEXT PRIMARY KEY,
+      seq INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE TRIGGER records_no_update BEFORE UPDATE ON records
       BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
     CREATE TRIGGER records_no_delete BEFORE DELETE ON records

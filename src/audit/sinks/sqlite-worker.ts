@@ -1,7 +1,7 @@
 // Runs in a worker thread, so that waiting for the disk never holds up a request.
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../base/index.ts';
-import { type Db, openDb, type Row, type SqlValue, type Statement } from '../../store/index.ts';
+import { type Db, openDb, type SqlValue, type Statement } from '../../store/index.ts';
 import { auditMigrations, columns } from '../schema.ts';
 
 export interface WorkerSettings {
@@ -25,7 +25,7 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
   try {
     const db = open(settings);
     const writer = register(db, settings.writer);
-    const insert = prepareInsert(db);
+    const statements = prepare(db);
     answer({ kind: 'opened', position: lastPosition(db, writer) });
     port.on('message', (batch: string | null) => {
       if (batch === null) {
@@ -33,7 +33,7 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
         port.close();
         return;
       }
-      answer(append({ db, insert, writer, batch }));
+      answer(append({ db, statements, writer, batch }));
     });
   } catch (error) {
     answer({ kind: 'failed', message: messageOf(error) });
@@ -43,6 +43,8 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
 
 function open(settings: WorkerSettings): Db {
   const db = openDb(settings.file, auditMigrations, { busyTimeoutMs: settings.busyTimeoutMs });
+  // Longer WAL and larger cache than SQLite's defaults: under load a checkpoint is what a caller waits for.
+  db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16384; PRAGMA trusted_schema = OFF');
   if (settings.maxBytes > 0) {
     const pageSize = Number(db.prepare('PRAGMA page_size').get()?.['page_size'] ?? 4_096);
     db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(settings.maxBytes / pageSize))}`);
@@ -64,22 +66,43 @@ function lastPosition(db: Db, writer: number): number {
   return Number(found?.['position'] ?? 0);
 }
 
-function prepareInsert(db: Db): Statement {
-  const names = ['writer', ...columns];
-  const places = names.map((name) => `:${name}`);
-  return db.prepare(`INSERT INTO records (${names.join(', ')}) VALUES (${places.join(', ')})`);
+interface Statements {
+  readonly insert: Statement;
+  readonly openCall: Statement;
+  readonly closeCall: Statement;
 }
 
-function append(work: { db: Db; insert: Statement; writer: number; batch: string }): WorkerAnswer {
+function prepare(db: Db): Statements {
+  const places = columns.map(() => '?').join(', ');
+  return {
+    insert: db.prepare(`INSERT INTO records (writer, ${columns.join(', ')}) VALUES (?, ${places})`),
+    openCall: db.prepare(
+      'INSERT OR REPLACE INTO open_calls (request_id, seq) VALUES (?, last_insert_rowid())',
+    ),
+    closeCall: db.prepare('DELETE FROM open_calls WHERE request_id = ?'),
+  };
+}
+
+const phaseAt = columns.indexOf('phase');
+const requestIdAt = columns.indexOf('request_id');
+
+interface Append {
+  readonly db: Db;
+  readonly statements: Statements;
+  readonly writer: number;
+  /** JSON of rows of values in the order of `columns`. */
+  readonly batch: string;
+}
+
+function append({ db, statements, writer, batch }: Append): WorkerAnswer {
   try {
-    const rows = JSON.parse(work.batch) as SqlValue[][];
-    const parameters: Row = { writer: work.writer };
-    work.db.transaction(() => {
+    const rows = JSON.parse(batch) as SqlValue[][];
+    db.transaction(() => {
       for (const values of rows) {
-        for (let index = 0; index < columns.length; index += 1) {
-          parameters[columns[index] as string] = values[index] ?? null;
-        }
-        work.insert.run(parameters);
+        statements.insert.run([writer, ...values]);
+        const requestId = values[requestIdAt] ?? null;
+        if (values[phaseAt] === 'intent') statements.openCall.run([requestId]);
+        else if (values[phaseAt] === 'outcome') statements.closeCall.run([requestId]);
       }
     });
     return { kind: 'appended' };
