@@ -1,4 +1,9 @@
-import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
+import type {
+  CreateMessageResult,
+  CreateMessageResultWithTools,
+  McpServer,
+  ServerContext,
+} from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { text } from './content-tools.ts';
 
@@ -8,12 +13,18 @@ export function registerElicitationTools(server: McpServer): void {
     'test_sampling',
     { description: "Asks the client's model", inputSchema: z.object({ prompt: z.string() }) },
     async ({ prompt }, context) => {
-      const answer = await context.mcpReq.requestSampling({
-        messages: [{ role: 'user', content: { type: 'text', text: prompt } }],
-        maxTokens: 100,
+      const answer = await context.mcpReq.send({
+        method: 'sampling/createMessage',
+        params: sampling(prompt),
       });
-      return text(`LLM response: ${'text' in answer.content ? answer.content.text : answer.content}`);
+      return text(`LLM response: ${said(answer)}`);
     },
+  );
+  server.registerTool(
+    'sample_on_session_stream',
+    { description: 'Asks on the GET stream, not its own', inputSchema: z.object({ prompt: z.string() }) },
+    async ({ prompt }, context) =>
+      text(`LLM response: ${said(await context.mcpReq.requestSampling(sampling(prompt)))}`),
   );
   server.registerTool(
     'test_elicitation',
@@ -40,6 +51,14 @@ export function registerElicitationTools(server: McpServer): void {
       text(`Elicitation completed: ${await elicit(context, 'Please choose', choicesForm)}`),
   );
 }
+
+const sampling = (prompt: string) => ({
+  messages: [{ role: 'user' as const, content: { type: 'text' as const, text: prompt } }],
+  maxTokens: 100,
+});
+
+const said = ({ content }: CreateMessageResult | CreateMessageResultWithTools): string =>
+  'text' in content ? content.text : JSON.stringify(content);
 
 interface Form {
   readonly properties: Record<string, object>;

@@ -149,6 +149,8 @@ async function serve({ request, response, requests, fetch }: Exchange): Promise<
     const answer = await fetch(web, parsed);
     seen.status = answer.status;
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
+    // A stream that has nothing to say yet is open all the same.
+    response.flushHeaders();
     if (answer.body) await pipeline(Readable.fromWeb(answer.body), response);
     else response.end();
   } catch {
