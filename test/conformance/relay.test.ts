@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { eventually } from '../support/fixture-server/index.ts';
 import { type Injector, startInjector } from '../support/injector.ts';
 
 describe('the relay in front of the gateway', () => {
@@ -106,6 +107,6 @@ describe('the relay in front of the gateway', () => {
         assert.equal(answer.complete, false);
       }
     }
-    assert.equal(injector.open(), 0);
+    await eventually(injector.open, 0);
   });
 });
