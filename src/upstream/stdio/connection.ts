@@ -1,0 +1,150 @@
+import type { UpstreamFailure } from '../upstream.ts';
+import { type ChildMessage, objectAt, readChildMessage } from './child-message.ts';
+import { notificationText, requestText } from './envelope.ts';
+import { metaKeys } from './revisions.ts';
+
+/** A request that the child has not answered yet. */
+export interface PendingRequest {
+  onResponse(message: ChildMessage): void;
+  /** Progress with this request's token, or a message of its subscription. */
+  onNotification(message: ChildMessage): void;
+  /** The child is gone; nothing follows. */
+  onLost(failure: UpstreamFailure): void;
+}
+
+export interface ConnectionEvents {
+  onNotification(message: ChildMessage): void;
+  onRequest(message: ChildMessage): void;
+}
+
+/** Where lines go. The process of the child; a test may have another. */
+export interface LineWriter {
+  write(line: string): boolean;
+}
+
+export interface ConnectionCounts {
+  /** Answers that nobody waits for: late ones and invented ones. */
+  unmatched: number;
+  /** Lines of stdout that are no JSON-RPC message. */
+  ignored: number;
+}
+
+/** Correlates requests and answers over one child. Ids are ours, so callers cannot meet in the child. */
+export class Connection {
+  readonly counts: ConnectionCounts;
+  #events: ConnectionEvents = { onNotification() {}, onRequest() {} };
+  readonly #writer: LineWriter;
+  readonly #pending = new Map<number, PendingRequest>();
+  #nextId = 1;
+  #lost: UpstreamFailure | null = null;
+
+  constructor(writer: LineWriter, counts: ConnectionCounts) {
+    this.#writer = writer;
+    this.counts = counts;
+  }
+
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== null;
+  }
+
+  listen(events: ConnectionEvents): void {
+    this.#events = events;
+  }
+
+  /**
+   * Sends a request. `params` is asked for its text once the id is known, which serves as progress token too.
+   * @returns the id, or the reason why nothing was sent
+   */
+  send(
+    method: string,
+    params: (id: number) => string | null,
+    pending: PendingRequest,
+  ): number | UpstreamFailure {
+    if (this.#lost) return this.#lost;
+    const id = this.#nextId;
+    this.#nextId += 1;
+    if (!this.write(requestText(String(id), method, params(id)))) return behind;
+    this.#pending.set(id, pending);
+    return id;
+  }
+
+  /** Sends a request of the gateway itself and waits for its answer. Rejects when the child is lost. */
+  request(method: string, params: string | null): Promise<ChildMessage> {
+    return new Promise((resolve, reject) => {
+      const onLost = (failure: UpstreamFailure) => reject(new ConnectionLost(failure));
+      const sent = this.send(method, () => params, { onResponse: resolve, onNotification() {}, onLost });
+      if (typeof sent !== 'number') onLost(sent);
+    });
+  }
+
+  notify(method: string, params: string | null): boolean {
+    return this.write(notificationText(method, params));
+  }
+
+  write(line: string): boolean {
+    return this.#lost === null && this.#writer.write(line);
+  }
+
+  /** Stops waiting and tells the child. An answer that still comes is dropped. */
+  cancel(id: number, reason: string): void {
+    if (this.#pending.delete(id)) {
+      this.notify('notifications/cancelled', JSON.stringify({ requestId: id, reason }));
+    }
+  }
+
+  receive(bytes: Buffer): void {
+    if (this.#lost) return;
+    const message = readChildMessage(bytes);
+    if (message === null) this.counts.ignored += 1;
+    else if (message.kind === 'response') this.#respond(message);
+    else if (message.kind === 'request') this.#events.onRequest(message);
+    else this.#notification(message);
+  }
+
+  /** Fails everything that waits. */
+  lose(failure: UpstreamFailure): void {
+    if (this.#lost) return;
+    this.#lost = failure;
+    const waiting = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const pending of waiting) pending.onLost(failure);
+  }
+
+  #respond(message: ChildMessage): void {
+    const pending = typeof message.id === 'number' ? this.#pending.get(message.id) : undefined;
+    if (pending === undefined) {
+      this.counts.unmatched += 1;
+      return;
+    }
+    this.#pending.delete(message.id as number);
+    pending.onResponse(message);
+  }
+
+  #notification(message: ChildMessage): void {
+    const id = requestOf(message);
+    if (id === undefined) this.#events.onNotification(message);
+    else if (typeof id === 'number') this.#pending.get(id)?.onNotification(message);
+  }
+}
+
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
+  readonly failure: UpstreamFailure;
+
+  constructor(failure: UpstreamFailure) {
+    super(failure.detail);
+    this.failure = failure;
+  }
+}
+
+const behind: UpstreamFailure = { code: 'upstream_unavailable', detail: 'the child does not read its input' };
+
+/** The id that a notification names as the request it belongs to; undefined where it belongs to none. */
+function requestOf(message: ChildMessage): unknown {
+  if (message.method === 'notifications/progress') return message.content['progressToken'] ?? null;
+  return objectAt(message.content, '_meta')[metaKeys.subscriptionId];
+}
