@@ -91,6 +91,18 @@ test('an interval that is no whole number is never rounded in favour of the call
   assert.ok(admitted <= 701 && admitted >= 695, `${admitted}`);
 });
 
+test('ten thousand calls, each as early as it can be, are not too fast by a tick', () => {
+  const limit = limitOf(7, 1000, 1);
+  const pace = paceOf(limit);
+  let now = 0;
+  let tat = charged(Number.NEGATIVE_INFINITY, now, pace);
+  for (let calls = 0; calls < 10_000; calls++) {
+    now += waitTicks(tat, now, pace);
+    tat = charged(tat, now, pace);
+  }
+  assert.ok(now * limit.count >= 10_000 * limit.periodMs * ticksPerMs, `${now} ticks`);
+});
+
 test('decides as the ideal bucket does, where intervals are whole', () => {
   fc.assert(
     fc.property(exactLimit, anyGaps, (limit, gaps) => {

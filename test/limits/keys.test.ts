@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sha256Hex } from '../../src/base/index.ts';
 import { createLimiter, type LimitedCall, limitDemands } from '../../src/limits/index.ts';
 import { limitOf } from './fixtures.ts';
 
@@ -84,6 +85,28 @@ test('an organization counts by its issuer: another issuer cannot spend its limi
   const ours = keysOf(callOf())[2];
   const theirs = keysOf(callOf({ principal: { ...callOf().principal, issuer: 'https://evil.example' } }))[2];
   assert.notEqual(ours, theirs);
+});
+
+test('attack: names that join to the same text are different keys', () => {
+  const { principal } = callOf();
+  const differ = (a: Partial<LimitedCall>, b: Partial<LimitedCall>, layer: number) =>
+    assert.notEqual(keysOf(callOf(a))[layer], keysOf(callOf(b))[layer]);
+  differ(
+    { tool: 'a:b', principal: { ...principal, subjectKey: 'c' } },
+    { tool: 'a', principal: { ...principal, subjectKey: 'b:c' } },
+    1,
+  );
+  differ(
+    { principal: { ...principal, issuer: 'https://a:1', organization: 'c' } },
+    { principal: { ...principal, issuer: 'https://a', organization: '1:c' } },
+    2,
+  );
+  const long = 'x'.repeat(200);
+  differ(
+    { principal: { ...principal, subjectKey: long } },
+    { principal: { ...principal, subjectKey: sha256Hex(long) } },
+    0,
+  );
 });
 
 test('attack: no two different callers, tools or organizations share a key', () => {

@@ -128,3 +128,20 @@ test('the store finds what it was given, until it lets it go', () => {
   assert.equal(store.size(), 2);
   assert.equal(store.find('e'), -1);
 });
+
+test('a key is held to the very tick at which it is as good as new', () => {
+  const store = createMemoryStore(1);
+  store.add('a', 1000);
+  store.makeRoom(1, 999);
+  assert.equal(store.free(), 0);
+  store.makeRoom(1, 1000);
+  assert.equal(store.free(), 1);
+});
+
+test('when full, one key that can go is found among fifty that cannot', () => {
+  const store = createMemoryStore(50);
+  for (let index = 0; index < 50; index++) store.add(`k${index}`, index === 45 ? 0 : 1000);
+  store.makeRoom(1, 10);
+  assert.equal(store.free(), 1);
+  assert.equal(store.find('k45'), -1);
+});
