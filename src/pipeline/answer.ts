@@ -28,6 +28,7 @@ const cancelled: Ending = {
  * tool list, to what this caller may see.
  */
 export class Answer implements AnswerSink, OpenStream {
+  readonly standing: boolean;
   readonly #call: ClearedCall;
   readonly #reply: Reply;
   readonly #record: CallRecord;
@@ -49,6 +50,7 @@ export class Answer implements AnswerSink, OpenStream {
     this.#record = parts.record;
     this.#runtime = parts.runtime;
     this.#isList = call.operation.kind === 'tools';
+    this.standing = call.httpMethod === 'GET' || call.operation.kind === 'listen';
   }
 
   /** Ties the answer to its exchange: a client that goes away ends the upstream request. */

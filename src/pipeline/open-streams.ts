@@ -1,5 +1,7 @@
 /** A stream that wants a comment line when nothing else has been written for a while. */
 export interface OpenStream {
+  /** Opened to listen (GET, subscriptions/listen), not for the answer to a call. */
+  readonly standing: boolean;
   /** Writes a keep-alive comment if the stream is quiet and between two lines. */
   keepAlive(): void;
   /** Ends the stream now: shutdown. */
@@ -28,6 +30,11 @@ export class OpenStreams {
 
   delete(stream: OpenStream): void {
     this.#streams.delete(stream);
+  }
+
+  /** Ends the streams that would never end by themselves. */
+  closeStanding(): void {
+    for (const stream of this.#streams) if (stream.standing) stream.close();
   }
 
   closeAll(): void {

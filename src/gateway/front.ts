@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http';
+import { type Refusal, refuse } from '../base/index.ts';
+import type { Config } from '../config/index.ts';
+import type { Peer } from './peer.ts';
+
+/** What is checked of every request before its path means anything. */
+export interface Front {
+  /** @returns null if the request may go on */
+  check(request: IncomingMessage, peer: Peer): Refusal | null;
+  /** The Origin that may read the answer, or null. */
+  allowedOrigin(request: IncomingMessage): string | null;
+}
+
+const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/;
+
+export function createFront(config: Config): Front {
+  const url = new URL(config.publicUrl);
+  const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+  const hosts = new Set([url.host, ...(isLoopback ? loopbackHosts(config.listen.port) : [])]);
+  const origins = new Set([url.origin, ...config.http.allowedOrigins]);
+  const isAllowedOrigin = (origin: string): boolean =>
+    origins.has(origin) || (isLoopback && loopbackOrigin.test(origin));
+
+  return {
+    check(request, peer) {
+      if (url.protocol === 'https:' && !peer.encrypted) {
+        return refuse('host_denied', 'This server is reached over https only');
+      }
+      // A trusted proxy may call us by another name; URLs never come from Host in any case.
+      if (!peer.throughTrustedProxy && !hosts.has(request.headers.host?.toLowerCase() ?? '')) {
+        return refuse('host_denied', 'The Host header does not name this server');
+      }
+      const { origin } = request.headers;
+      if (origin !== undefined && !isAllowedOrigin(origin)) {
+        return refuse('origin_denied', 'The Origin header names no page that may call this server');
+      }
+      return null;
+    },
+    allowedOrigin(request) {
+      const { origin } = request.headers;
+      return origin !== undefined && isAllowedOrigin(origin) ? origin : null;
+    },
+  };
+}
+
+function loopbackHosts(port: number): string[] {
+  return ['localhost', '127.0.0.1', '[::1]'].map((host) => (port === 80 ? host : `${host}:${port}`));
+}

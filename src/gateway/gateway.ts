@@ -1,0 +1,193 @@
+import { createAuditTrail, type SqliteAuditTrail } from '../audit/index.ts';
+import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '../base/index.ts';
+import type { Config } from '../config/index.ts';
+import { createOutbound } from '../outbound/index.ts';
+import { createSessionSeal, OpenStreams } from '../pipeline/index.ts';
+import { masterKey } from './master-key.ts';
+import { isSameServer, unreloadable } from './reload.ts';
+import { fault, route } from './routes.ts';
+import { type Listening, listen } from './server.ts';
+import { drain } from './shutdown.ts';
+import { watchTls } from './tls.ts';
+import { type Backend, createLimits, type Parts, type Wiring, wire } from './wire.ts';
+
+export interface GatewayOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Variables that children may inherit by allow-list. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** A running gateway. */
+export interface Gateway {
+  readonly servers: readonly { readonly name: string; readonly url: string }[];
+  /** Of the embedded authorization server; null when `auth.issuers` replace it. */
+  readonly issuer: string | null;
+  /** The operator's web page; null while there is none. */
+  readonly console: string | null;
+  /** One-time link for the first administrator; null when there is one. */
+  readonly setup: string | null;
+  readonly auditFile: string;
+  /** What the operator should know at start. */
+  readonly warnings: readonly string[];
+  /** Takes up another configuration. Rejects, and changes nothing, when it cannot. */
+  reload(config: Config): Promise<void>;
+  /** Drains, then stops. */
+  close(): Promise<void>;
+}
+
+const keepAliveMs = 15_000;
+
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { clock, log, environment } = options;
+  let stopping = false;
+  const key = masterKey(options.config.data);
+  const audit = await createAuditTrail({ dataDir: options.config.data, clock, log });
+  const parts: Parts = {
+    clock,
+    log,
+    environment,
+    audit,
+    limiter: createLimits(),
+    outbound: createOutbound(),
+    sessions: createSessionSeal(key.derive('sessions')),
+    streams: new OpenStreams(keepAliveMs),
+    isStopping: () => stopping,
+  };
+  const running = new Running(await startWiring(options.config, parts), parts);
+  const listening = await openPort(running, parts).catch(async (error: unknown) => {
+    await running.stop();
+    throw error;
+  });
+  const { tls } = options.config;
+  const unwatch = tls ? watchTls(listening.server as never, tls, log) : () => {};
+  for (const backend of running.wiring.backends.values()) void start(backend, log);
+  parts.audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.started' });
+  return {
+    ...describe(running.wiring, audit),
+    reload: (config) => running.reload(config),
+    async close() {
+      if (stopping) return;
+      stopping = true;
+      unwatch();
+      await drain(listening.server, parts.streams, running.wiring.config.http.drainSeconds * 1000);
+      await running.stop();
+    },
+  };
+}
+
+async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
+  return wire(config, parts, new Map()).catch(async (error: unknown) => {
+    await parts.audit.close();
+    throw error;
+  });
+}
+
+/** What serves now, and how it is replaced. */
+class Running {
+  wiring: Wiring;
+  readonly #parts: Parts;
+
+  constructor(wiring: Wiring, parts: Parts) {
+    this.wiring = wiring;
+    this.#parts = parts;
+  }
+
+  async reload(config: Config): Promise<void> {
+    const faults = unreloadable(this.wiring.config, config);
+    if (faults.length > 0) throw new ConfigurationError(faults);
+    const before = this.wiring;
+    const kept = new Map(
+      [...before.backends].filter(([name, { config: old }]) =>
+        config.servers.some((server) => server.name === name && isSameServer(old, server)),
+      ),
+    );
+    this.wiring = await wire(config, this.#parts, kept);
+    for (const [name, backend] of this.wiring.backends)
+      if (!kept.has(name)) void start(backend, this.#parts.log);
+    this.#retire(before, kept);
+    this.#parts.audit.event({ timestamp: timestamp(this.#parts.clock.now()), event: 'config.reloaded' });
+  }
+
+  /** The old wiring's calls get the drain time; then what no longer serves is closed. */
+  #retire(before: Wiring, kept: ReadonlyMap<string, Backend>): void {
+    const close = async (): Promise<void> => {
+      await before.authorizationServer?.close();
+      const gone = [...before.backends].filter(([name]) => !kept.has(name));
+      await Promise.all(gone.map(([, { upstream }]) => upstream.close()));
+    };
+    const timer = setTimeout(() => {
+      close().catch((error: unknown) => {
+        this.#parts.log.warn(
+          { detail: messageOf(error) },
+          'something of the old configuration did not close',
+        );
+      });
+    }, before.config.http.drainSeconds * 1000);
+    timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    const { audit, clock, outbound } = this.#parts;
+    await Promise.all([...this.wiring.backends.values()].map(({ upstream }) => upstream.close()));
+    await this.wiring.authorizationServer?.close();
+    await outbound.close();
+    audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
+    await audit.close();
+  }
+}
+
+async function openPort(running: Running, parts: Parts): Promise<Listening> {
+  return listen(
+    running.wiring.config,
+    (request, response) => {
+      // One reference for the whole request: a reload does not change it half-way.
+      const { site } = running.wiring;
+      if (parts.isStopping()) response.shouldKeepAlive = false;
+      route(request, response, site).catch((error: unknown) => fault(error, response, site));
+    },
+    (address, code) => {
+      const now = parts.clock.monotonic();
+      // Bounded by the flood guard: what is no HTTP costs nothing to send.
+      if (!running.wiring.site.runtime.flood.check(address, now).admitted) return;
+      parts.audit.event({
+        timestamp: timestamp(parts.clock.now()),
+        event: 'http.malformed',
+        address,
+        data: { code },
+      });
+    },
+  );
+}
+
+async function start(backend: Backend, log: Log): Promise<void> {
+  const { name } = backend.config;
+  try {
+    await backend.upstream.start();
+    const tools = await backend.catalog.refresh();
+    log.info({ server: name, tools }, 'the MCP server is ready');
+  } catch (error) {
+    log.error({ server: name, detail: messageOf(error) }, 'the MCP server did not start');
+  }
+}
+
+function describe(wiring: Wiring, audit: SqliteAuditTrail): Omit<Gateway, 'reload' | 'close'> {
+  const { config, authorizationServer } = wiring;
+  return {
+    servers: config.servers.map(({ name, resource }) => ({ name, url: resource })),
+    issuer: authorizationServer?.issuer ?? null,
+    console: null,
+    setup: authorizationServer?.setupUrl() ?? null,
+    auditFile: audit.file,
+    warnings: warnings(config),
+  };
+}
+
+function warnings(config: Config): string[] {
+  const confirmed = (config.tools ?? []).filter((rule) => rule.confirm !== null).map((rule) => rule.source);
+  if (confirmed.length === 0) return [];
+  return [
+    `calls that need confirmation (${confirmed.join(', ')}) are refused: this version cannot ask anyone yet`,
+  ];
+}

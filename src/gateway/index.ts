@@ -1,0 +1,2 @@
+export { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
+export { createLog } from './log.ts';

@@ -1,0 +1,10 @@
+import { pino } from 'pino';
+import type { Log } from '../base/index.ts';
+
+/** The operator's log: JSON lines on stderr, written at once. What callers send appears only in bounded fields. */
+export function createLog(level: 'debug' | 'info' | 'warn' | 'error' | 'silent'): Log {
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}

@@ -1,0 +1,165 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AuthorizationServer } from '../authorization-server/index.ts';
+import { messageOf, type Refusal } from '../base/index.ts';
+import type { ResourceMetadata } from '../identity/index.ts';
+import { retryAfterHeader } from '../limits/index.ts';
+import { handle, type ProtectedServer, type Runtime } from '../pipeline/index.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
+import type { Front } from './front.ts';
+import type { Health } from './health.ts';
+import { incomingRequest, NodeReply } from './node-http.ts';
+import type { Peer, PeerReader } from './peer.ts';
+
+/** Everything that routing needs, compiled from one configuration. A reload makes a new one. */
+export interface Site {
+  readonly runtime: Runtime;
+  /** MCP endpoint path → server. */
+  readonly servers: ReadonlyMap<string, ProtectedServer>;
+  /** RFC 9728 path → document. */
+  readonly resourceMetadata: ReadonlyMap<string, ResourceMetadata>;
+  readonly authorizationServer: AuthorizationServer | null;
+  readonly front: Front;
+  readonly peer: PeerReader;
+  readonly health: Health;
+  /** Headers of every answer, such as HSTS. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+interface Visit {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly path: string;
+  readonly search: string;
+  readonly peer: Peer;
+  readonly refusal: Refusal | null;
+}
+
+/** Path → what answers it. Exact paths only: `/mcp/`, `//mcp` and `/%6dcp` are nothing. */
+export async function route(request: IncomingMessage, response: ServerResponse, site: Site): Promise<void> {
+  const visit = visitOf(request, response, site);
+  const server = site.servers.get(visit.path);
+  if (server) return serveMcp(visit, server, site);
+  if (site.health.owns(visit.path)) return site.health.answer(visit.path, response);
+  if (visit.refusal) return refused(visit, site);
+  const document = site.resourceMetadata.get(visit.path);
+  if (document) return serveDocument(visit, document, site);
+  if (site.authorizationServer?.owns(visit.path))
+    return serveAuthorization(visit, site.authorizationServer, site);
+  return send(visit, { status: 404, headers: site.headers, body: { error: 'not_found' } });
+}
+
+function visitOf(request: IncomingMessage, response: ServerResponse, site: Site): Visit {
+  const target = request.url ?? '';
+  const query = target.indexOf('?');
+  const peer = site.peer(request);
+  return {
+    request,
+    response,
+    path: query === -1 ? target : target.slice(0, query),
+    search: query === -1 ? '' : target.slice(query),
+    peer,
+    refusal: site.front.check(request, peer),
+  };
+}
+
+async function serveMcp(visit: Visit, server: ProtectedServer, site: Site): Promise<void> {
+  const { request, response, peer } = visit;
+  const origin = site.front.allowedOrigin(request);
+  if (request.method === 'OPTIONS' && origin !== null && visit.refusal === null) {
+    response.writeHead(204, {
+      ...preflightHeaders(origin, header(request, 'access-control-request-headers')),
+      ...site.headers,
+    });
+    response.end();
+    return;
+  }
+  await handle(
+    {
+      request: incomingRequest(request, visit.search, peer.address),
+      reply: new NodeReply(request, response, { ...corsHeaders(origin), ...site.headers }),
+      server,
+      refusal: visit.refusal,
+    },
+    site.runtime,
+  );
+}
+
+function serveDocument(visit: Visit, document: ResourceMetadata, site: Site): void {
+  // Public by design (RFC 9728 section 3): any page may read it, with no credentials involved.
+  const headers = {
+    ...site.headers,
+    'access-control-allow-origin': '*',
+    'cache-control': 'public, max-age=300',
+  };
+  const { method } = visit.request;
+  if (method === 'OPTIONS') {
+    visit.response.writeHead(204, {
+      ...headers,
+      'access-control-allow-headers': 'mcp-protocol-version, content-type',
+    });
+    visit.response.end();
+  } else if (method === 'GET' || method === 'HEAD') {
+    send(visit, { status: 200, headers, body: document });
+  } else {
+    send(visit, {
+      status: 405,
+      headers: { ...headers, allow: 'GET' },
+      body: { error: 'method_not_allowed' },
+    });
+  }
+}
+
+async function serveAuthorization(visit: Visit, server: AuthorizationServer, site: Site): Promise<void> {
+  const { clock, flood } = site.runtime;
+  const verdict = flood.check(visit.peer.address, clock.monotonic());
+  if (!verdict.admitted) {
+    const headers = { ...site.headers, 'retry-after': retryAfterHeader(verdict.retryAfterMs) };
+    return send(visit, { status: 429, headers, body: { error: 'too_many_requests' } });
+  }
+  for (const [name, value] of Object.entries(site.headers)) visit.response.setHeader(name, value);
+  await server.handle(visit.request, visit.response, { address: visit.peer.address });
+}
+
+function refused(visit: Visit, site: Site): void {
+  const { refusal } = visit;
+  site.runtime.log.warn({ reason: refusal?.code, address: visit.peer.address }, 'a request was refused');
+  send(visit, {
+    status: 403,
+    headers: site.headers,
+    body: { error: refusal?.code, error_description: refusal?.message },
+  });
+}
+
+interface JsonAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: object;
+}
+
+function send({ request, response }: Visit, answer: JsonAnswer): void {
+  const body = Buffer.from(JSON.stringify(answer.body));
+  response.writeHead(answer.status, {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...answer.headers,
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function header(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The last resort: a fault of ours answers 500 and says nothing. */
+export function fault(error: unknown, response: ServerResponse, site: Site): void {
+  site.runtime.log.error({ detail: messageOf(error) }, 'a request failed inside the gateway');
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(500, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end('{"error":"internal_error"}');
+}

@@ -1,0 +1,257 @@
+import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
+import type { AuditTrail } from '../audit/index.ts';
+import {
+  type AuthorizationServer,
+  createAuthorizationServer,
+  grantClaim,
+  organizationClaim,
+} from '../authorization-server/index.ts';
+import type { Clock, Log } from '../base/index.ts';
+import type { Config, IssuerConfig, ServerConfig } from '../config/index.ts';
+import {
+  createAuthenticator,
+  createJwksVerifier,
+  IssuerKeys,
+  resourceMetadata,
+  resourceMetadataUrl,
+  type Verifier,
+  wellKnownResourcePath,
+} from '../identity/index.ts';
+import { createConcurrency, createFloodGuard, createLimiter, type Limiter } from '../limits/index.ts';
+import type { Outbound } from '../outbound/index.ts';
+import type { OpenStreams, ProtectedServer, Runtime, SessionSeal } from '../pipeline/index.ts';
+import { compilePolicy, describeScope, type Policy } from '../policy/index.ts';
+import {
+  type Catalog,
+  createCatalog,
+  createHttpUpstream,
+  createStdioUpstream,
+  type Upstream,
+} from '../upstream/index.ts';
+import { createFront } from './front.ts';
+import { createHealth } from './health.ts';
+import { createPeerReader } from './peer.ts';
+import type { Site } from './routes.ts';
+
+/** What lives as long as the process: a reload keeps it. */
+export interface Parts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly audit: AuditTrail;
+  readonly limiter: Limiter;
+  readonly outbound: Outbound;
+  readonly sessions: SessionSeal;
+  readonly streams: OpenStreams;
+  readonly isStopping: () => boolean;
+}
+
+export function createLimits(): Limiter {
+  return createLimiter({ maxKeys: 1_000_000 });
+}
+
+/** One upstream and what belongs to it; kept over a reload that does not touch its configuration. */
+export interface Backend {
+  readonly config: ServerConfig;
+  readonly upstream: Upstream;
+  readonly catalog: Catalog;
+}
+
+export interface Wiring {
+  readonly config: Config;
+  readonly site: Site;
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly authorizationServer: AuthorizationServer | null;
+}
+
+/** Issuers' clocks may differ from ours by this much (the most that is accepted anywhere). */
+const skewSeconds = 30;
+const streamPlaces = { client: 256, upstream: 10_000 } as const;
+
+/** Configuration → everything that serves it. The only file that names implementations. */
+export async function wire(
+  config: Config,
+  parts: Parts,
+  kept: ReadonlyMap<string, Backend>,
+): Promise<Wiring> {
+  const backends = new Map(
+    config.servers.map((server) => [server.name, kept.get(server.name) ?? backend(server, parts)]),
+  );
+  const policies = new Map(config.servers.map((server) => [server.name, policyFor(server, config)]));
+  const authorizationServer = await authorizationServerFor(config, [...policies.values()], parts);
+  const verifiers = verifierFactory(config, authorizationServer, parts);
+  const servers = config.servers.map((server): ProtectedServer => {
+    const policy = required(policies.get(server.name));
+    const authenticator = createAuthenticator(verifiers(server), parts.clock);
+    authorizationServer?.onRevoked(() => authenticator.purge());
+    return {
+      name: server.name,
+      resource: server.resource,
+      resourceMetadata: resourceMetadataUrl(server.resource),
+      baseline: policy.baseline(),
+      authenticator,
+      policy,
+      ...required(backends.get(server.name)),
+    };
+  });
+  return {
+    config,
+    backends,
+    authorizationServer,
+    site: siteOf({ config, parts, servers, authorizationServer }),
+  };
+}
+
+function backend(server: ServerConfig, parts: Parts): Backend {
+  const { name } = server;
+  const { clock, log, environment } = parts;
+  const upstream =
+    server.upstream.kind === 'http'
+      ? createHttpUpstream({ name, config: server.upstream, log })
+      : createStdioUpstream({ name, config: server.upstream, clock, log, environment });
+  return { config: server, upstream, catalog: createCatalog({ name, upstream, clock, log }) };
+}
+
+function policyFor(server: ServerConfig, config: Config): Policy {
+  const { tools, resources, prompts } = config;
+  return compilePolicy({ server: server.name, rules: tools, resources, prompts });
+}
+
+async function authorizationServerFor(
+  config: Config,
+  policies: readonly Policy[],
+  parts: Parts,
+): Promise<AuthorizationServer | null> {
+  if (config.auth.embedded === null) return null;
+  const scopes = [...new Set(policies.flatMap((policy) => policy.scopes()))];
+  return createAuthorizationServer({
+    publicUrl: config.publicUrl,
+    resources: config.servers.map(({ resource, name }) => ({ resource, name })),
+    scopes: scopes.map((scope) => ({ scope, description: describeScope(scope) })),
+    baseline: [...new Set(policies.flatMap((policy) => policy.baseline()))],
+    scopesForRole: { admin: scopes, user: scopes.filter((scope) => scope !== 'mcp:tools:admin') },
+    config: config.auth.embedded,
+    dataDir: config.data,
+    clock: parts.clock,
+    log: parts.log,
+    audit: (event) => parts.audit.event(event),
+  });
+}
+
+function verifierFactory(
+  config: Config,
+  embedded: AuthorizationServer | null,
+  parts: Parts,
+): (server: ServerConfig) => Verifier[] {
+  const keys = new Map(
+    config.auth.issuers.map((issuer) => [issuer, new IssuerKeys({ ...issuer, ...parts })]),
+  );
+  return (server) => {
+    const external = config.auth.issuers.map((issuer) =>
+      externalVerifier(issuer, required(keys.get(issuer)), parts.clock),
+    );
+    return embedded ? [embeddedVerifier(embedded, server, parts.clock), ...external] : external;
+  };
+}
+
+function externalVerifier(issuer: IssuerConfig, keys: IssuerKeys, clock: Clock): Verifier {
+  const { audience, algorithms, typ, claims } = issuer;
+  const rules = { issuer: issuer.issuer, audience, ...claims };
+  return createJwksVerifier({ rules, algorithms, typ, key: keys.find, skewSeconds, clock });
+}
+
+/** Our own tokens: keys from memory (no request to ourselves), exactly this server's resource, one clock, the deny-list. */
+function embeddedVerifier(embedded: AuthorizationServer, server: ServerConfig, clock: Clock): Verifier {
+  const { issuer } = embedded;
+  return createJwksVerifier({
+    rules: { issuer, audience: [server.resource], scopes: 'scope', organization: organizationClaim },
+    algorithms: ['ES256'],
+    typ: ['at+jwt'],
+    key: localKeys(embedded),
+    skewSeconds: 0,
+    clock,
+    grantClaim,
+    isRevoked: ({ principal, grantId }) => {
+      const { tokenId: jti, clientId, subject } = principal;
+      return embedded.isRevoked({ jti, grantId, clientId, subject });
+    },
+  });
+}
+
+function localKeys(embedded: AuthorizationServer): JWTVerifyGetKey {
+  let current = embedded.keys();
+  let find = createLocalJWKSet(current);
+  return (header, token) => {
+    const now = embedded.keys();
+    if (now !== current) {
+      current = now;
+      find = createLocalJWKSet(now);
+    }
+    return find(header, token);
+  };
+}
+
+interface SiteParts {
+  readonly config: Config;
+  readonly parts: Parts;
+  readonly servers: readonly ProtectedServer[];
+  readonly authorizationServer: AuthorizationServer | null;
+}
+
+function siteOf({ config, parts, servers, authorizationServer }: SiteParts): Site {
+  const secure = config.publicUrl.startsWith('https:');
+  return {
+    runtime: runtimeOf(config, parts),
+    servers: new Map(config.servers.map(({ path }, index) => [path, required(servers[index])])),
+    resourceMetadata: documents(config, servers, authorizationServer),
+    authorizationServer,
+    front: createFront(config),
+    peer: createPeerReader(config.trustedProxies),
+    health: createHealth(
+      () =>
+        !parts.isStopping() &&
+        parts.audit.healthy() &&
+        servers.every(({ upstream }) => upstream.state() !== 'down'),
+    ),
+    headers: secure ? { 'strict-transport-security': 'max-age=31536000' } : {},
+  };
+}
+
+function runtimeOf(config: Config, parts: Parts): Runtime {
+  const { clock, log, audit, limiter, sessions, streams } = parts;
+  const { limits, http } = config;
+  const flood = createFloodGuard({
+    address: limits.address,
+    failures: limits.addressFailures,
+    maxAddresses: 100_000,
+  });
+  const concurrency = createConcurrency(limits.concurrent);
+  const streamSlots = createConcurrency(streamPlaces);
+  return { clock, log, audit, limiter, flood, concurrency, streamSlots, limits, http, sessions, streams };
+}
+
+/** RFC 9728 section 3.1: between host and path. MCP also has the root form, which can speak of one server only. */
+function documents(
+  config: Config,
+  servers: readonly ProtectedServer[],
+  authorizationServer: AuthorizationServer | null,
+): Site['resourceMetadata'] {
+  const issuers = config.auth.issuers.map(({ issuer }) => issuer);
+  if (authorizationServer) issuers.unshift(authorizationServer.issuer);
+  const found = new Map(
+    servers.map((server) => {
+      const { resource, name, policy } = server;
+      const scopes = config.auth.scopesAdvertised === 'all' ? policy.scopes() : policy.baseline();
+      const path = new URL(server.resourceMetadata).pathname;
+      return [path, resourceMetadata({ resource, name, issuers, scopes })];
+    }),
+  );
+  const only = found.size === 1 ? found.values().next().value : undefined;
+  if (only) found.set(wellKnownResourcePath, only);
+  return found;
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('wiring is incomplete');
+  return value;
+}
