@@ -1,5 +1,6 @@
 export { type Catalog, createCatalog } from './catalog.ts';
 export { createHttpUpstream } from './http.ts';
+export { createStdioUpstream } from './stdio.ts';
 export { toolFacts } from './tool-facts.ts';
 export type {
   AnswerHead,
