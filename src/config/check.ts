@@ -1,0 +1,105 @@
+import type { Finding } from './faults.ts';
+import type { FileConfig, PartialFileConfig } from './schema.ts';
+import { isLoopback } from './values.ts';
+
+/**
+ * What holds between values. Runs on the sections that could be read, so that a fault in one does not hide another.
+ * Pure: reads no file and no environment.
+ */
+export function checkTogether(config: PartialFileConfig): Finding[] {
+  return [
+    ...checkExposure(config),
+    ...checkPaths(config.servers),
+    ...checkRules(config),
+    ...checkAuth(config),
+  ];
+}
+
+/** The path of a server's MCP endpoint: `/mcp` for an only server, `/NAME/mcp` for one of several. */
+export function serverPathOf(name: string, servers: FileConfig['servers']): string {
+  return servers[name]?.path ?? (Object.keys(servers).length === 1 ? '/mcp' : `/${name}/mcp`);
+}
+
+/** Plain HTTP leaves the machine only towards a proxy that was named. */
+function checkExposure({ listen, tls, trustedProxies, publicUrl }: PartialFileConfig): Finding[] {
+  const findings: Finding[] = [];
+  const plain = listen && tls === undefined && trustedProxies?.length === 0;
+  if (plain && !isLoopback(listen.host)) {
+    findings.push({
+      path: ['listen', 'host'],
+      message: 'would serve plain http beyond this machine',
+      hint: 'add tls (--tls-cert, --tls-key), or trustedProxies (--trusted-proxy) where TLS ends at a proxy, or listen on 127.0.0.1',
+    });
+  }
+  if (tls && publicUrl?.startsWith('http:')) {
+    const hint = `write ${publicUrl.replace('http:', 'https:').replace(/\/$/, '')}`;
+    findings.push({ path: ['publicUrl'], message: 'is http although tls is set', hint });
+  }
+  if (plain && publicUrl?.startsWith('https:')) {
+    findings.push({
+      path: ['publicUrl'],
+      message: 'is https, but nothing here says where TLS ends',
+      hint: 'add tls (--tls-cert, --tls-key), or for a proxy or tunnel on this machine trustedProxies: [127.0.0.1/32] (--trusted-proxy 127.0.0.1/32)',
+    });
+  }
+  return findings;
+}
+
+function checkPaths(servers: FileConfig['servers'] | undefined): Finding[] {
+  const owners = new Map<string, string>();
+  return Object.keys(servers ?? {}).flatMap((name): Finding[] => {
+    const path = serverPathOf(name, servers ?? {});
+    const owner = owners.get(path);
+    owners.set(path, owner ?? name);
+    if (owner === undefined) return [];
+    return [
+      {
+        path: ['servers', name, 'path'],
+        message: `is the path of ${owner} too`,
+        hint: `give each its own, such as /${name}/mcp`,
+      },
+    ];
+  });
+}
+
+function checkRules({ tools, servers }: PartialFileConfig): Finding[] {
+  if (!tools || !servers) return [];
+  return tools.flatMap((rule, index): Finding[] =>
+    rule.server === undefined || Object.hasOwn(servers, rule.server)
+      ? []
+      : [
+          {
+            path: ['tools', index, 'server'],
+            message: 'names no server of this file',
+            hint: `write one of ${Object.keys(servers).join(', ')}`,
+          },
+        ],
+  );
+}
+
+function checkAuth({ auth, publicUrl }: PartialFileConfig): Finding[] {
+  if (!auth) return [];
+  const findings: Finding[] = [];
+  if (auth.embedded === false && auth.issuers.length === 0) {
+    const hint = 'add auth.issuers, or remove embedded: false';
+    findings.push({
+      path: ['auth', 'embedded'],
+      message: 'is off and no issuer replaces it: nobody could sign in',
+      hint,
+    });
+  }
+  const own = `${publicUrl?.replace(/\/$/, '')}/oauth`;
+  auth.issuers.forEach(({ issuer }, index) => {
+    const path = ['auth', 'issuers', index, 'issuer'];
+    if (auth.issuers.findIndex((other) => other.issuer === issuer) < index) {
+      findings.push({ path, message: 'is listed twice', hint: 'put both audiences into one entry' });
+    }
+    if (issuer === own)
+      findings.push({
+        path,
+        message: 'is the name of the embedded authorization server',
+        hint: 'remove the entry',
+      });
+  });
+  return findings;
+}

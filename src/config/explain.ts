@@ -1,0 +1,74 @@
+import { serverPathOf } from './check.ts';
+import { embeddedDefaults, type FileConfig } from './schema.ts';
+import { formatPath, type Path, type Place, type Source } from './source.ts';
+
+/** One value of a configuration, and where it came from. */
+export interface Explained {
+  /** `limits.client`, `tools[2].scope`. */
+  readonly path: string;
+  /** As it would be written; of a secret the reference, never the value. */
+  readonly value: string;
+  /** `portcullis.yaml:34`, `--port`, or `default`. */
+  readonly origin: string;
+}
+
+/** Lists every value of a checked file, defaults included. Holds no secret, because the file holds none. */
+export function explainConfig(file: FileConfig, source: Source): Explained[] {
+  return [...leaves(withDerived(file), [])].map(({ path, value }) => ({
+    path: formatPath(path),
+    value: formatValue(value),
+    origin: formatOrigin(source.written(path)),
+  }));
+}
+
+/** Adds what follows from other values, so that nothing that applies stays unsaid. */
+function withDerived(file: FileConfig): unknown {
+  const servers = Object.fromEntries(
+    Object.entries(file.servers).map(([name, server]) => [
+      name,
+      { path: serverPathOf(name, file.servers), upstream: server.upstream },
+    ]),
+  );
+  const { embedded, issuers } = file.auth;
+  const auth = { ...file.auth, embedded: embedded ?? (issuers.length > 0 ? 'off' : embeddedDefaults) };
+  return { ...file, servers, auth, tools: file.tools ?? 'built-in rules', tls: file.tls ?? 'none' };
+}
+
+function* leaves(value: unknown, path: Path): Generator<{ path: Path; value: unknown }> {
+  if (value === undefined) return;
+  if (typeof value !== 'object' || value === null || isReference(value) || isShortList(value)) {
+    yield { path, value };
+    return;
+  }
+  const entries: [string | number, unknown][] = Array.isArray(value)
+    ? value.map((item, index) => [index, item])
+    : Object.entries(value);
+  if (entries.length === 0) yield { path, value };
+  for (const [key, inner] of entries) yield* leaves(inner, [...path, key]);
+}
+
+/** `{ env }`, `{ file }` or `{ command }` and nothing else. An upstream always has more keys. */
+function isReference(value: object): boolean {
+  const [[key, inner] = [], ...more] = Object.entries(value);
+  if (more.length > 0) return false;
+  return key === 'command'
+    ? Array.isArray(inner)
+    : (key === 'env' || key === 'file') && typeof inner === 'string';
+}
+
+function isShortList(value: object): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item !== 'object');
+}
+
+function formatValue(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) return `[${value.map(formatValue).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  const inner = Object.entries(value).map(([key, one]) => `${key}: ${formatValue(one)}`);
+  return inner.length === 0 ? '{}' : `{ ${inner.join(', ')} }`;
+}
+
+function formatOrigin(place: Place | null): string {
+  if (place === null) return 'default';
+  return place.line === undefined ? place.source : `${place.source}:${place.line}`;
+}

@@ -1,0 +1,158 @@
+import { resolve as resolvePath } from 'node:path';
+import { Secret } from '../base/index.ts';
+import type { RateLimit } from '../policy/index.ts';
+import { serverPathOf } from './check.ts';
+import type {
+  AuthConfig,
+  Config,
+  EmbeddedAuthConfig,
+  LimitsConfig,
+  ServerConfig,
+  ToolRuleConfig,
+} from './config.ts';
+import { embeddedDefaults, type FileConfig } from './schema.ts';
+import type { Secrets } from './secrets.ts';
+import { parseDuration, parseRate } from './units.ts';
+import { withPrefix } from './values.ts';
+
+export interface ResolveContext {
+  readonly directory: string;
+  readonly secrets: Secrets;
+}
+
+/** Turns a checked file into the configuration that the rest reads. Pure; expects that every check has passed. */
+export function resolveConfig(file: FileConfig, context: ResolveContext): Config {
+  const publicUrl = file.publicUrl.replace(/\/$/, '');
+  return deepFreeze({
+    publicUrl,
+    listen: { host: file.listen.host.replace(/^\[|\]$/g, ''), port: file.listen.port },
+    tls: file.tls ? tlsFiles(file.tls, context.directory) : null,
+    trustedProxies: file.trustedProxies.map(withPrefix),
+    data: resolvePath(context.directory, file.data),
+    mode: file.mode,
+    servers: Object.keys(file.servers).map((name) => server(name, publicUrl, { file, context })),
+    auth: authentication(file.auth),
+    tools: file.tools?.map(toolRule) ?? null,
+    resources: file.resources,
+    prompts: file.prompts,
+    limits: limits(file.limits),
+    audit: { argumentsHash: file.audit.argumentsHash },
+    http: file.http,
+  });
+}
+
+export function tlsFiles(
+  tls: NonNullable<FileConfig['tls']>,
+  directory: string,
+): { certFile: string; keyFile: string } {
+  const cert = typeof tls.cert === 'string' ? tls.cert : tls.cert.file;
+  return { certFile: resolvePath(directory, cert), keyFile: resolvePath(directory, tls.key.file) };
+}
+
+function server(
+  name: string,
+  publicUrl: string,
+  { file, context }: { file: FileConfig; context: ResolveContext },
+): ServerConfig {
+  const path = serverPathOf(name, file.servers);
+  return { name, path, resource: publicUrl + path, upstream: upstream(name, file, context) };
+}
+
+function upstream(name: string, file: FileConfig, context: ResolveContext): ServerConfig['upstream'] {
+  const written = file.servers[name]?.upstream;
+  if (!written) throw new Error(`no server ${name}`);
+  const secretsOf = (key: string, names: object) =>
+    Object.fromEntries(
+      Object.keys(names).map((inner) => [
+        inner,
+        context.secrets.get(`servers.${name}.upstream.${key}.${inner}`) ?? new Secret(''),
+      ]),
+    );
+  const requestTimeoutMs = milliseconds(written.timeout);
+  if ('url' in written) {
+    const headers = secretsOf('headers', written.headers);
+    return { kind: 'http', url: written.url, headers, requestTimeoutMs, connections: written.connections };
+  }
+  return {
+    kind: 'stdio',
+    command: written.command as [string, ...string[]],
+    env: secretsOf('env', written.env),
+    cwd: written.cwd === undefined ? null : resolvePath(context.directory, written.cwd),
+    isolation: written.isolation,
+    protocol: written.protocol,
+    requestTimeoutMs,
+  };
+}
+
+function authentication(auth: FileConfig['auth']): AuthConfig {
+  return {
+    embedded: embeddedServer(auth),
+    issuers: auth.issuers.map((issuer) => ({
+      issuer: issuer.issuer,
+      jwksUri: issuer.jwksUri ?? null,
+      audience: [issuer.audience].flat(),
+      algorithms: issuer.algorithms,
+      typ: issuer.typ,
+      claims: { scopes: issuer.claims.scopes, organization: issuer.claims.organization ?? null },
+    })),
+    scopesAdvertised: auth.scopesAdvertised,
+  };
+}
+
+/** On unless it is switched off, or issuers replace it and nothing asks for it. */
+function embeddedServer({ embedded, issuers }: FileConfig['auth']): EmbeddedAuthConfig | null {
+  if (embedded === false || (embedded === undefined && issuers.length > 0)) return null;
+  const { accessTokenMinutes, refreshTokenDays, clients } = embedded ?? embeddedDefaults;
+  return {
+    accessTokenMinutes,
+    refreshTokenDays,
+    clients: {
+      metadataDocuments: clients.metadataDocuments,
+      dynamicRegistration: clients.dynamicRegistration === false ? null : clients.dynamicRegistration,
+    },
+  };
+}
+
+function toolRule(rule: NonNullable<FileConfig['tools']>[number], index: number): ToolRuleConfig {
+  return {
+    match: rule.match,
+    server: rule.server ?? null,
+    hint: rule.hint ?? null,
+    scope: rule.scope ?? null,
+    limit: rule.limit === undefined ? null : rateLimit(rule.limit),
+    confirm: rule.confirm ?? null,
+    show: rule.show ?? null,
+    source: `tools[${index}]`,
+  };
+}
+
+function limits(written: FileConfig['limits']): LimitsConfig {
+  const optional = (text: string) => (text === 'none' ? null : rateLimit(text));
+  return {
+    client: optional(written.client),
+    organization: optional(written.organization),
+    address: rateLimit(written.address),
+    addressFailures: rateLimit(written.addressFailures),
+    concurrent: written.concurrent,
+  };
+}
+
+function rateLimit(text: string): RateLimit {
+  const parsed = parseRate(text);
+  if (!parsed) throw new Error('a rate that was checked cannot be read');
+  return parsed;
+}
+
+function milliseconds(text: string): number {
+  const parsed = parseDuration(text);
+  if (parsed === null) throw new Error('a duration that was checked cannot be read');
+  return parsed;
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

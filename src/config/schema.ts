@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import {
+  algorithm,
+  duration,
+  environmentName,
+  headerName,
+  network,
+  publicUrl,
+  rate,
+  rateOrNone,
+  scope,
+  serverName,
+  serverPath,
+  trustedUrl,
+  upstreamUrl,
+  webOrigin,
+} from './values.ts';
+
+// The file as the operator writes it, with its defaults. Values stay in the written form (`600/min`), so that
+// `config explain` shows what people wrote; `resolve.ts` turns them into numbers.
+
+const nonEmpty = z.string().min(1).max(4096);
+const fileReference = z.strictObject({ file: nonEmpty });
+
+export const secretReference = z
+  .union([
+    z.strictObject({ env: environmentName }),
+    fileReference,
+    z.strictObject({ command: z.array(nonEmpty).min(1).max(64) }),
+  ])
+  .meta({
+    description:
+      'Where a secret is kept: { env: NAME }, { file: /path } or { command: [program, argument] }.',
+  });
+
+const stdioUpstream = z.strictObject({
+  command: z
+    .array(nonEmpty)
+    .min(1)
+    .max(256)
+    .meta({ description: 'Program and arguments; no shell reads them.' }),
+  env: z.record(environmentName, secretReference).default({}),
+  cwd: nonEmpty.optional(),
+  isolation: z.enum(['shared', 'principal']).default('shared'),
+  protocol: z.enum(['auto', 'modern', 'legacy']).default('auto'),
+  timeout: duration.default('60s'),
+});
+
+const httpUpstream = z.strictObject({
+  url: upstreamUrl,
+  headers: z.record(headerName, secretReference).default({}),
+  timeout: duration.default('60s'),
+  connections: z.int().min(1).max(10_000).default(256),
+});
+
+const server = z.strictObject({
+  path: serverPath.optional().meta({ description: '/mcp for an only server, /NAME/mcp for one of several.' }),
+  upstream: z.union([stdioUpstream, httpUpstream]),
+});
+
+const dynamicRegistration = z.strictObject({
+  maxPerHour: z.int().min(1).max(100_000).default(60),
+  unusedDays: z.int().min(1).max(3650).default(7),
+});
+
+const embedded = z.strictObject({
+  accessTokenMinutes: z.int().min(1).max(60).default(15),
+  refreshTokenDays: z.int().min(1).max(365).default(30),
+  signIn: z.array(z.literal('password')).min(1).max(8).default(['password']),
+  clients: z
+    .strictObject({
+      metadataDocuments: z.boolean().default(true),
+      dynamicRegistration: z.union([z.literal(false), dynamicRegistration]).prefault({}),
+    })
+    .prefault({}),
+});
+
+/** What an embedded authorization server is when nobody describes it. */
+export const embeddedDefaults = embedded.parse({});
+
+const issuer = z.strictObject({
+  issuer: trustedUrl,
+  audience: z.union([nonEmpty, z.array(nonEmpty).min(1).max(64)]),
+  jwksUri: trustedUrl.optional(),
+  algorithms: z.array(algorithm).min(1).max(16).default(['RS256', 'PS256', 'ES256', 'EdDSA']),
+  typ: z
+    .array(z.enum(['at+jwt', 'jwt']))
+    .min(1)
+    .max(2)
+    .default(['at+jwt', 'jwt']),
+  verify: z.literal('jwt').default('jwt'),
+  claims: z
+    .strictObject({ scopes: nonEmpty.max(256).default('scope'), organization: nonEmpty.max(256).optional() })
+    .prefault({}),
+});
+
+const auth = z.strictObject({
+  embedded: z
+    .union([z.literal(false), embedded])
+    .optional()
+    .meta({ description: 'The built-in authorization server. On, unless `issuers` replace it.' }),
+  issuers: z.array(issuer).max(64).default([]),
+  scopesAdvertised: z.enum(['minimal', 'all']).default('minimal'),
+});
+
+const toolRule = z
+  .strictObject({
+    match: nonEmpty.max(256).meta({ description: 'Glob on the tool name: `delete_*`.' }),
+    server: serverName.optional(),
+    hint: z.enum(['readOnly', 'destructive']).optional(),
+    scope: scope.optional(),
+    limit: rate.optional(),
+    confirm: z.enum(['self', 'other']).optional(),
+    show: z.enum(['open', 'locked', 'hidden']).optional(),
+  })
+  .superRefine((rule, context) => {
+    if (rule.scope ?? rule.limit ?? rule.confirm ?? rule.show) return;
+    const hint = 'give it a scope, limit, confirm or show';
+    context.addIssue({
+      code: 'custom',
+      message: 'says nothing about the tools that it matches',
+      params: { hint },
+    });
+  });
+
+const limits = z.strictObject({
+  client: rateOrNone.default('600/min'),
+  organization: rateOrNone.default('60000/min'),
+  address: rate.default('6000/min'),
+  addressFailures: rate.default('300/min'),
+  concurrent: z
+    .strictObject({
+      client: z.int().min(1).max(100_000).default(20),
+      upstream: z.int().min(1).max(100_000).default(200),
+    })
+    .prefault({}),
+});
+
+const http = z.strictObject({
+  maxBodyBytes: z.int().min(1024).max(67_108_864).default(4_194_304),
+  maxJsonDepth: z.int().min(8).max(512).default(64),
+  keepAliveSeconds: z.int().min(1).max(600).default(65),
+  allowedOrigins: z.array(webOrigin).max(256).default([]),
+  drainSeconds: z.int().min(0).max(600).default(10),
+});
+
+export const fileSchema = z.strictObject({
+  publicUrl,
+  listen: z
+    .strictObject({
+      host: z.string().min(1).max(255).default('127.0.0.1'),
+      port: z.int().min(1).max(65_535).default(4180),
+    })
+    .prefault({}),
+  tls: z.strictObject({ cert: z.union([nonEmpty, fileReference]), key: fileReference }).optional(),
+  trustedProxies: z.array(network).max(256).default([]),
+  data: nonEmpty.meta({ description: 'Directory of the embedded store and the keys.' }),
+  mode: z.literal('enforce').default('enforce'),
+  servers: z
+    .record(serverName, server)
+    .refine((servers) => Object.keys(servers).length > 0, { message: 'names no server' }),
+  auth: auth.prefault({}),
+  tools: z.array(toolRule).max(4096).optional(),
+  resources: z.strictObject({ scope: scope.default('mcp:resources:read') }).prefault({}),
+  prompts: z.strictObject({ scope: scope.default('mcp:prompts:read') }).prefault({}),
+  limits: limits.prefault({}),
+  audit: z
+    .strictObject({
+      durability: z.literal('strict').default('strict'),
+      argumentsHash: z.literal('sha256').default('sha256'),
+    })
+    .prefault({}),
+  http: http.prefault({}),
+});
+
+/** What a file says once its defaults are filled in. */
+export type FileConfig = z.output<typeof fileSchema>;
+export type SecretReference = z.output<typeof secretReference>;
+/** What was read of a file whose other sections have faults. */
+export type PartialFileConfig = { [Key in keyof FileConfig]?: FileConfig[Key] | undefined };

@@ -1,0 +1,36 @@
+import type { RateLimit } from '../policy/index.ts';
+
+const unitMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  sec: 1000,
+  second: 1000,
+  m: 60_000,
+  min: 60_000,
+  minute: 60_000,
+  h: 3_600_000,
+  hour: 3_600_000,
+  d: 86_400_000,
+  day: 86_400_000,
+};
+
+const ratePattern = /^(\d{1,9})\/(s|sec|second|min|minute|h|hour|d|day)(?: burst (\d{1,9}))?$/;
+const durationPattern = /^(\d{1,9})(ms|s|m|h|d)$/;
+
+/** Reads `600/min` or `60/min burst 10`; null when it is neither, or counts nothing. */
+export function parseRate(text: string): RateLimit | null {
+  const found = ratePattern.exec(text);
+  if (!found) return null;
+  const count = Number(found[1]);
+  const burst = found[3] === undefined ? count : Number(found[3]);
+  if (count < 1 || burst < 1) return null;
+  return { count, periodMs: unitMs[found[2] ?? ''] ?? 0, burst };
+}
+
+/** Reads `500ms`, `60s`, `15m`, `2h`, `90d` into milliseconds; null when it is none of them, or zero. */
+export function parseDuration(text: string): number | null {
+  const found = durationPattern.exec(text);
+  if (!found) return null;
+  const ms = Number(found[1]) * (unitMs[found[2] ?? ''] ?? 0);
+  return ms > 0 ? ms : null;
+}

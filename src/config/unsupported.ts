@@ -1,0 +1,58 @@
+import type { Finding } from './faults.ts';
+import { fits, walk } from './walk.ts';
+
+/**
+ * What later versions will read. A security setting that is silently ignored is a hole, so each is refused by name.
+ */
+const later: Readonly<Record<string, string>> = {
+  postgres: 'a shared store',
+  redis: 'shared limits',
+  alerts: 'alerting',
+  webhook: 'alerting',
+  observe: 'observing without enforcing',
+  pins: 'pinning of tool definitions',
+  approvals: 'approvals',
+  encryption: 'encryption of the store',
+  console: 'the settings of the console',
+  otel: 'telemetry',
+  'auth.revocation': 'shared revocation',
+  'auth.dpop': 'sender-constrained tokens',
+  'auth.embedded.oidc': 'sign-in at an identity provider',
+  'auth.embedded.encryption': 'encryption of keys',
+  'auth.issuers.*.introspection': 'token introspection',
+  'auth.issuers.*.dpop': 'sender-constrained tokens',
+  'auth.issuers.*.clientId': 'token introspection',
+  'auth.issuers.*.clientSecret': 'token introspection',
+  'servers.*.pins': 'pinning of tool definitions',
+  'servers.*.assertion': 'signed assertions to the upstream',
+  'servers.*.upstream.assertion': 'signed assertions to the upstream',
+  'tools.*.when': 'conditions on arguments',
+  'tools.*.roles': 'rules by role',
+  'limits.loop': 'loop detection',
+  'limits.whenStoreIsDown': 'shared limits',
+  'audit.keep': 'retention',
+  'audit.checkpoints': 'checkpoints',
+  'audit.also': 'further audit sinks',
+};
+
+/** The same for single values of keys that are known. */
+const laterValues: readonly { path: string; values: readonly string[]; use: string }[] = [
+  { path: 'mode', values: ['observe'], use: 'enforce' },
+  { path: 'auth.embedded.signIn.*', values: ['passkey'], use: 'password' },
+  { path: 'auth.issuers.*.verify', values: ['introspection', 'both'], use: 'jwt' },
+  { path: 'audit.durability', values: ['batched'], use: 'strict' },
+  { path: 'audit.argumentsHash', values: ['hmac-sha256'], use: 'sha256' },
+];
+
+/** Finds what this version would have to ignore. */
+export function findUnsupported(raw: unknown): Finding[] {
+  const patterns = Object.entries(later);
+  return [...walk(raw)].flatMap(({ path, value }): Finding[] => {
+    const key = patterns.find(([pattern]) => fits(path, pattern));
+    if (key) return [{ path, message: `is not in this version (${key[1]})`, hint: 'remove it' }];
+    const known = laterValues.find((one) => fits(path, one.path) && one.values.includes(String(value)));
+    return known
+      ? [{ path, message: `${String(value)} is not in this version`, hint: `write ${known.use}` }]
+      : [];
+  });
+}
