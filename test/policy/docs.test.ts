@@ -15,7 +15,7 @@ interface Snippet {
 
 function snippetsOf(page: string): Snippet[] {
   const text = readFileSync(join(folder, page), 'utf8');
-  return [...text.matchAll(/```yaml\n([^]*?)```/g)].map(([, yaml]) => parse(yaml ?? '') as Snippet);
+  return [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => parse(yaml ?? '') as Snippet);
 }
 
 const attributes = ['match', 'server', 'hint', 'scope', 'limit', 'confirm', 'show'];
