@@ -57,6 +57,10 @@ export class ForwardedCall implements PendingRequest, Cancellable {
     return Object.hasOwn(meta, metaKeys.logLevel);
   }
 
+  get isSubscription(): boolean {
+    return this.#method === 'subscriptions/listen';
+  }
+
   start(): void {
     const { host, session, incoming, answer } = this.#options;
     const key = idKey(incoming.message.id);
@@ -127,13 +131,13 @@ export class ForwardedCall implements PendingRequest, Cancellable {
   #result(message: ChildMessage): string {
     const result = resultForClient(message, this.#method, this.#parties);
     if (this.#parties.client === 'legacy') return result;
-    if (this.#method === 'subscriptions/listen') return this.#tagged(result);
+    if (this.isSubscription) return this.#tagged(result);
     return this.#method === 'server/discover' && this.#parties.shared ? withoutPersonalIn(result) : result;
   }
 
   /** A message of this request's own `subscriptions/listen`. */
   #subscriptionMessage(message: ChildMessage, params: string): void {
-    if (this.#method !== 'subscriptions/listen') return;
+    if (!this.isSubscription) return;
     if (message.method === 'notifications/cancelled') this.answer.end();
     else if (!this.answer.event(notificationText(message.method, this.#tagged(params)))) this.answer.abort();
   }

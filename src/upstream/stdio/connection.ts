@@ -5,6 +5,8 @@ import { metaKeys } from './revisions.ts';
 
 /** A request that the child has not answered yet. */
 export interface PendingRequest {
+  /** A `subscriptions/listen`: the only request that a child may end by `notifications/cancelled`. */
+  readonly isSubscription: boolean;
   onResponse(message: ChildMessage): void;
   /** Progress with this request's token, or a message of its subscription. */
   onNotification(message: ChildMessage): void;
@@ -76,7 +78,12 @@ export class Connection {
   request(method: string, params: string | null): Promise<ChildMessage> {
     return new Promise((resolve, reject) => {
       const onLost = (failure: UpstreamFailure) => reject(new ConnectionLost(failure));
-      const sent = this.send(method, () => params, { onResponse: resolve, onNotification() {}, onLost });
+      const sent = this.send(method, () => params, {
+        isSubscription: false,
+        onResponse: resolve,
+        onNotification() {},
+        onLost,
+      });
       if (typeof sent !== 'number') onLost(sent);
     });
   }
@@ -125,9 +132,16 @@ export class Connection {
   }
 
   #notification(message: ChildMessage): void {
-    const id = requestOf(message);
+    const id = this.#isEnd(message) ? message.content['requestId'] : requestOf(message);
     if (id === undefined) this.#events.onNotification(message);
     else if (typeof id === 'number') this.#pending.get(id)?.onNotification(message);
+  }
+
+  /** A legacy child numbers its own requests, and cancels those: the number may be one of ours by chance. */
+  #isEnd(message: ChildMessage): boolean {
+    const { requestId } = message.content;
+    if (message.method !== 'notifications/cancelled' || typeof requestId !== 'number') return false;
+    return this.#pending.get(requestId)?.isSubscription === true;
   }
 }
 

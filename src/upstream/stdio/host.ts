@@ -24,6 +24,8 @@ export class Host {
   readonly principalKey: string | null;
   /** Calls in flight, for what the child sends unasked. */
   readonly calls = new Set<ForwardedCall>();
+  /** Requests of the child that a client is to answer: by the child's id, as JSON text. */
+  readonly asked = new Map<string, { readonly session: Session; readonly id: string }>();
   /** Capabilities of the client that started the child; empty where it is shared. */
   clientCapabilities: JsonObject = {};
   readonly #options: HostOptions;

@@ -129,6 +129,7 @@ export class ResourceWatch {
     };
     const params = JSON.stringify({ _meta, notifications });
     const sent = line.connection.send('subscriptions/listen', () => params, {
+      isSubscription: true,
       onResponse() {},
       onNotification: (message) => this.#receive(message),
       onLost() {},

@@ -23,7 +23,10 @@ export function routeRequest(host: Host, message: ChildMessage, line: Line): voi
 export function routeNotification(host: Host, message: ChildMessage): void {
   // of a shared child nobody can tell for whom it is
   if (host.shared) return;
-  if (message.method === 'notifications/cancelled') return;
+  if (message.method === 'notifications/cancelled') {
+    withdraw(host, message);
+    return;
+  }
   const text = notificationText(message.method, message.raw('params'));
   const [only, second] = host.calls;
   if (only && !second && (only.session || only.wantsLog)) {
@@ -38,19 +41,30 @@ function askClient(host: Host, message: ChildMessage, line: Line): boolean {
   if (!route) return false;
   const { call, session } = route;
   const { clientAnswerTimeoutMs } = host;
-  const id = message.raw('id') ?? 'null';
+  const id = JSON.stringify(message.id);
   const asked = session.requests.ask({
     method: message.method,
     params: message.raw('params'),
     timeoutMs: clientAnswerTimeoutMs,
     send: (text) => (call ? call.answer.event(text) : session.stream.isOpen && session.stream.send(text)),
     answered: (answer) => {
+      host.asked.delete(id);
       call?.deadline?.extend();
       reply(line, id, answer);
     },
   });
-  if (asked !== null) call?.deadline?.allow(clientAnswerTimeoutMs);
-  return asked !== null;
+  if (asked === null) return false;
+  host.asked.set(id, { session, id: asked });
+  call?.deadline?.allow(clientAnswerTimeoutMs);
+  return true;
+}
+
+/** The child no longer wants its request answered; the client is told by the id that it knows. */
+function withdraw(host: Host, message: ChildMessage): void {
+  const asked = host.asked.get(JSON.stringify(message.content['requestId'] ?? null));
+  if (!asked) return;
+  asked.session.requests.withdraw(asked.id);
+  asked.session.stream.send(notificationText(message.method, JSON.stringify({ requestId: asked.id })));
 }
 
 interface Route {
