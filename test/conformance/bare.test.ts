@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type FixtureServer, startFixtureServer } from '../support/fixture-server/index.ts';
 import { type Injector, startInjector } from '../support/injector.ts';
-import { explain, type Revision, requiredScenarios, runSuite } from './suite.ts';
+import { type Revision, requiredScenarios, runSuite } from './suite.ts';
 
 // What the fixture and the relay cannot do, the gateway behind them could not be blamed for.
 describe('the official conformance suite, without the gateway', () => {
@@ -21,14 +21,14 @@ describe('the official conformance suite, without the gateway', () => {
     it(`passes every scenario of ${revision} on the fixture`, async (test) => {
       const result = await runSuite(fixture.url, revision);
       test.diagnostic(`${revision} bare: ${result.passed.length} of ${requiredScenarios[revision]}`);
-      assert.deepEqual(result.failed, [], explain(result));
+      assert.deepEqual(result.failed, [], result.explanation);
       assert.equal(result.passed.length, requiredScenarios[revision]);
     });
 
     it(`passes every scenario of ${revision} through the relay`, async (test) => {
       const result = await runSuite(`${injector.origin}/mcp`, revision);
       test.diagnostic(`${revision} relayed: ${result.passed.length} of ${requiredScenarios[revision]}`);
-      assert.deepEqual(result.failed, [], explain(result));
+      assert.deepEqual(result.failed, [], result.explanation);
       assert.equal(result.passed.length, requiredScenarios[revision]);
     });
   }

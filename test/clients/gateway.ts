@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLog, systemClock } from '../../src/base/index.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { type Gateway, startGateway } from '../../src/gateway/index.ts';
+import { startIssuer, type TestIssuer } from '../identity/issuer.ts';
+
+/** A gateway of this process, from a configuration file of its own. */
+export interface TestGateway extends Gateway {
+  /** Where it listens: `http://127.0.0.1:PORT`. */
+  readonly origin: string;
+  /** Its data directory, gone after `close`. */
+  readonly data: string;
+}
+
+export interface TestGatewayOptions {
+  /** What clients type; where it listens, when left out. */
+  readonly publicUrl?: string;
+  /** The file without `publicUrl`, `listen` and `data`. */
+  readonly config: Record<string, unknown>;
+}
+
+export async function startTestGateway({ publicUrl, config }: TestGatewayOptions): Promise<TestGateway> {
+  const data = await mkdtemp(join(tmpdir(), 'portcullis-test-'));
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const file = join(data, 'portcullis.yaml');
+  const written = { publicUrl: publicUrl ?? origin, listen: { port }, data: join(data, 'data'), ...config };
+  await writeFile(file, JSON.stringify(written));
+  const loaded = await loadConfig({ file, cwd: data, environment: process.env });
+  const gateway = await startGateway({
+    config: loaded.config,
+    clock: systemClock,
+    log: silentLog,
+    environment: process.env,
+  });
+  return {
+    ...gateway,
+    origin,
+    data: join(data, 'data'),
+    async close() {
+      await gateway.close();
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Limits that no test reaches by accident. */
+export const generousLimits = {
+  client: 'none',
+  organization: 'none',
+  address: '1000000/min',
+  addressFailures: '1000000/min',
+  concurrent: { client: 1000, upstream: 10000 },
+};
+
+export const allScopes = [
+  'mcp:tools:read',
+  'mcp:tools:write',
+  'mcp:tools:admin',
+  'mcp:resources:read',
+  'mcp:prompts:read',
+];
+
+export interface IssuedGateway {
+  readonly gateway: TestGateway;
+  readonly issuer: TestIssuer;
+  /** A token for the gateway's `/mcp` with these scopes. */
+  token(claims?: Record<string, unknown>): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** A gateway in front of one upstream that takes the tokens of a test issuer. */
+export async function startIssuedGateway(
+  upstream: Record<string, unknown>,
+  options: { publicUrl?: string; config?: Record<string, unknown> } = {},
+): Promise<IssuedGateway> {
+  const issuer = await startIssuer();
+  const audience = 'https://portcullis.test/mcp';
+  const gateway = await startTestGateway({
+    ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+    config: {
+      servers: { fixture: { path: '/mcp', upstream } },
+      auth: { issuers: [{ issuer: issuer.issuer, audience, jwksUri: `${issuer.issuer}/jwks` }] },
+      limits: generousLimits,
+      http: { drainSeconds: 1 },
+      ...options.config,
+    },
+  });
+  let tokens = 0;
+  return {
+    gateway,
+    issuer,
+    token: (claims = {}) =>
+      issuer.sign({ aud: audience, scope: allScopes.join(' '), jti: `token-${++tokens}`, ...claims }),
+    async close() {
+      await gateway.close();
+      await issuer.stop();
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
