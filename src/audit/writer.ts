@@ -11,6 +11,8 @@ export interface WriterOptions {
   readonly bounds: BacklogBounds;
   /** How long `close` tries to write what waits. */
   readonly closeWithinMs: number;
+  /** Wait before the first attempt to recover; it doubles up to 5 s. 250 by default. */
+  readonly firstRetryMs?: number;
 }
 
 const mostPerCommit = 1_000;
@@ -178,7 +180,8 @@ export class Writer {
   }
 
   #retryLater(): void {
-    const delay = Math.min(slowestRetryMs, firstRetryMs * 2 ** Math.min(this.#retries, 10));
+    const first = this.#options.firstRetryMs ?? firstRetryMs;
+    const delay = Math.min(slowestRetryMs, first * 2 ** Math.min(this.#retries, 10));
     this.#retries += 1;
     this.#retry = setTimeout(() => void this.#recover(), delay);
   }

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { AuditEntry } from '../../src/audit/entry.ts';
+import type { AuditSink } from '../../src/audit/sinks/sink.ts';
+import { Writer } from '../../src/audit/writer.ts';
+import { silentLog, systemClock } from '../../src/base/index.ts';
+import { intent, record } from './support.ts';
+
+type Fault = 'none' | 'lost' | 'kept' | 'closed';
+
+/** Keeps entries in memory and follows a script of faults, one a call; none once the script is over. */
+function faultySink(script: Fault[]): { sink: AuditSink; stored: AuditEntry[] } {
+  const stored: AuditEntry[] = [];
+  const next = () => script.shift() ?? 'none';
+  const sink: AuditSink = {
+    async open() {
+      if (next() === 'closed') throw new Error('cannot open');
+      return stored.at(-1)?.position ?? 0;
+    },
+    async append(entries) {
+      const fault = next();
+      if (fault === 'none' || fault === 'kept') stored.push(...entries);
+      if (fault !== 'none') throw new Error('disk');
+    },
+    async close() {},
+  };
+  return { sink, stored };
+}
+
+test('whatever fails and when: no outcome is lost or doubled, no gap, no promise broken', async () => {
+  const faults = fc.array(fc.constantFrom<Fault>('none', 'none', 'lost', 'kept', 'closed'), {
+    maxLength: 25,
+  });
+  const steps = fc.array(fc.constantFrom('call', 'denial', 'pause'), { minLength: 1, maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(faults, steps, async (script, plan) => {
+      const { sink, stored } = faultySink(['none', ...script]);
+      const writer = new Writer({
+        sink,
+        clock: systemClock,
+        log: silentLog,
+        bounds: { records: 1_000, bytes: 10_000_000 },
+        closeWithinMs: 5_000,
+        firstRetryMs: 0,
+      });
+      await writer.open();
+      const promised: string[] = [];
+      const outcomes: string[] = [];
+      const finish = (request_id: string) => {
+        outcomes.push(request_id);
+        writer.add({ phase: 'outcome', record: record({ request_id }), size: 100 });
+      };
+      const calls = plan.map(async (step) => {
+        if (step === 'pause') await new Promise((resolve) => setImmediate(resolve));
+        if (step === 'denial') finish(record().request_id);
+        if (step !== 'call') return;
+        const one = intent();
+        await writer.intent(one, 100).then(
+          () => promised.push(one.request_id),
+          () => {},
+        );
+        finish(one.request_id);
+      });
+      await Promise.all(calls);
+      script.length = 0;
+      await writer.flush();
+      await writer.close();
+
+      const ids = (phase: string) =>
+        stored
+          .filter((entry) => entry.phase === phase)
+          .map(({ record }) => ('request_id' in record ? record.request_id : ''));
+      assert.deepEqual(
+        stored.map(({ position }) => position),
+        stored.map((_, index) => index + 1),
+      );
+      assert.deepEqual(ids('outcome').toSorted(), outcomes.toSorted());
+      for (const id of promised) assert.ok(ids('intent').includes(id));
+      assert.equal(new Set(ids('intent')).size, ids('intent').length);
+    }),
+    { numRuns: 60 },
+  );
+});
