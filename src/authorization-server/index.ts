@@ -1,1 +1,4 @@
+export { type Account, type Accounts, openAccounts, type Role } from './accounts/index.ts';
 export type { AuthorizationServer, ProtectedResource, ScopeDescription } from './authorization-server.ts';
+export { type AuthorizationServerOptions, grantClaim, organizationClaim } from './options.ts';
+export { createAuthorizationServer } from './server.ts';

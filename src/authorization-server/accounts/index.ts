@@ -1,0 +1,10 @@
+export {
+  type Account,
+  type AccountStore,
+  type Accounts,
+  createAccountStore,
+  openAccounts,
+  type Role,
+} from './accounts.ts';
+export { minimumPasswordLength } from './password.ts';
+export { createSignIn, type SignIn, type SignInResult } from './sign-in.ts';

@@ -1,0 +1,82 @@
+import { type Clock, randomToken, sha256Hex } from '../../base/index.ts';
+import type { Account, AccountStore } from './accounts.ts';
+import { hashPassword, verifyPassword } from './password.ts';
+import { Throttle, type ThrottleRule } from './throttle.ts';
+
+const minuteMs = 60_000;
+
+/**
+ * One address against one account is stopped first; an account under attack from many addresses, and an address that
+ * tries many accounts, later: nobody is locked out of their account by a stranger's few wrong guesses.
+ */
+const rules = {
+  pair: { failures: 5, windowMs: 5 * minuteMs },
+  account: { failures: 50, windowMs: 60 * minuteMs },
+  address: { failures: 30, windowMs: 15 * minuteMs },
+} satisfies Record<string, ThrottleRule>;
+
+/** Password hashing that runs at once; each takes 19 MiB. */
+const maximumConcurrent = 4;
+const maximumWaiting = 64;
+
+export type SignInResult =
+  | { readonly ok: true; readonly account: Account }
+  | { readonly ok: false; readonly reason: 'wrong' }
+  | { readonly ok: false; readonly reason: 'throttled'; readonly retryAfterMs: number };
+
+export interface SignInAttempt {
+  readonly name: string;
+  readonly password: string;
+  readonly address: string;
+}
+
+export type SignIn = (attempt: SignInAttempt) => Promise<SignInResult>;
+
+/** Checks a name and a password, both attacker-controlled. Unknown names cost and answer the same as wrong passwords. */
+export async function createSignIn(accounts: AccountStore, clock: Clock): Promise<SignIn> {
+  const throttles = {
+    pair: new Throttle(rules.pair),
+    account: new Throttle(rules.account),
+    address: new Throttle(rules.address),
+  };
+  const nobody = await hashPassword(randomToken());
+  const queue = createQueue();
+
+  return async ({ name, password, address }) => {
+    const account = sha256Hex(name.toLowerCase().slice(0, 256));
+    const counters = [
+      [throttles.pair, `${account} ${address}`],
+      [throttles.account, account],
+      [throttles.address, address],
+    ] as const;
+    const now = clock.now();
+    const retryAfterMs = Math.max(...counters.map(([throttle, key]) => throttle.waitMs(key, now)));
+    if (retryAfterMs > 0) return { ok: false, reason: 'throttled', retryAfterMs };
+    for (const [throttle, key] of counters) throttle.count(key, now);
+
+    const found = accounts.credentials(name);
+    const matches = await queue(() => verifyPassword(password, found?.passwordHash ?? nobody));
+    if (matches === 'full') return { ok: false, reason: 'throttled', retryAfterMs: 5_000 };
+    if (!matches || found === undefined) return { ok: false, reason: 'wrong' };
+    for (const [throttle, key] of counters) throttle.takeBack(key);
+    return { ok: true, account: found.account };
+  };
+}
+
+/** Runs a few at a time, keeps a few more waiting and turns the rest away. */
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T | 'full'> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running < maximumConcurrent) running += 1;
+    else if (waiting.length >= maximumWaiting) return 'full';
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}

@@ -1,0 +1,69 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../base/index.ts';
+import type { Db } from '../../store/index.ts';
+import { endJson } from '../answers.ts';
+import { readBody } from '../request-body.ts';
+import { redirectRule, registrationMetadata } from './metadata.ts';
+import { areAllowedRedirects } from './redirect-policy.ts';
+
+const maximumBytes = 16 * 1024;
+const hourMs = 3_600_000;
+
+export interface RegistrationOptions {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly maxPerHour: number;
+  readonly refused: (reason: string, address: string) => void;
+}
+
+/** Decides on a registration before oidc-provider sees it: the body to hand on, or null when it has been answered. */
+export type RegistrationGate = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  address: string,
+) => Promise<Buffer | null>;
+
+/**
+ * Bounds what strangers can make us store (RFC 7591 section 5): an hourly count over the stored clients, so that neither
+ * a restart nor another process resets it, and a size.
+ */
+export function createRegistrationGate(options: RegistrationOptions): RegistrationGate {
+  const recent = options.db.prepare(
+    "SELECT count(*) AS count, min(created_at) AS oldest FROM records WHERE kind = 'Client' AND created_at > :since",
+  );
+  return async (req, res, address) => {
+    const refuse = (status: number, error: string, description: string) => {
+      options.refused(error, address);
+      endJson(res, status, { error, error_description: description });
+      return null;
+    };
+    const body = await readBody(req, maximumBytes);
+    if (body === null) return refuse(413, 'invalid_client_metadata', 'the registration is too large');
+    const metadata = parseObject(body);
+    if (metadata === null) {
+      return refuse(400, 'invalid_client_metadata', 'the registration must be a JSON object');
+    }
+    if (!areAllowedRedirects(metadata['redirect_uris'])) {
+      return refuse(400, 'invalid_redirect_uri', redirectRule);
+    }
+    const now = options.clock.now();
+    const { count, oldest } = recent.get({ since: now - hourMs }) ?? {};
+    if (Number(count) >= options.maxPerHour) {
+      const waitMs = Number(oldest ?? now) + hourMs - now;
+      res.setHeader('Retry-After', String(Math.max(1, Math.ceil(waitMs / 1000))));
+      return refuse(429, 'temporarily_unavailable', 'too many clients have been registered; try again later');
+    }
+    return Buffer.from(JSON.stringify(registrationMetadata(metadata)));
+  };
+}
+
+function parseObject(body: Buffer): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,223 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type Provider from 'oidc-provider';
+import { messageOf } from '../base/index.ts';
+import type { AccountStore, SignIn } from './accounts/index.ts';
+import { redirect } from './answers.ts';
+import { redirectSource, redirectTarget } from './clients/index.ts';
+import { type ConsentChoice, consentChoice, saveGrant } from './consent.ts';
+import type { Audit } from './events.ts';
+import type { FormGuard } from './forms.ts';
+import { innerRequest } from './inner-request.ts';
+import { endpoints } from './metadata.ts';
+import { type AuthorizationServerOptions, issuerPath } from './options.ts';
+import { consentPage, endErrorPage, endPage, signInPage } from './pages/index.ts';
+import { endFailedSignIn } from './sign-in-answer.ts';
+
+export interface InteractionParts {
+  readonly options: AuthorizationServerOptions;
+  readonly provider: () => Provider;
+  readonly accounts: AccountStore;
+  readonly signIn: SignIn;
+  readonly forms: FormGuard;
+  readonly audit: Audit;
+}
+
+type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
+
+/** One request to an interaction: the outer request for the form, the inner one for oidc-provider. */
+interface Exchange {
+  readonly req: IncomingMessage;
+  readonly inner: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly address: string;
+  readonly base: string;
+  readonly interaction: Interaction;
+}
+
+const route = /^\/oauth\/interaction\/([\w-]{1,64})(?:\/(login|consent|cancel|switch))?$/;
+
+/** The pages between an authorization request and its answer: sign-in and consent. */
+export function createInteractions(parts: InteractionParts) {
+  const steps = { login: submitSignIn, consent: submitConsent, cancel: submitCancel, switch: submitSwitch };
+  return async (req: IncomingMessage, res: ServerResponse, address: string): Promise<void> => {
+    const [path = ''] = (req.url ?? '').split('?');
+    const [, uid, step] = route.exec(path) ?? [];
+    if (uid === undefined || (step === undefined) !== (req.method === 'GET')) {
+      return endErrorPage(res, 404, 'There is no such page.');
+    }
+    const inner = innerRequest(req, {
+      publicUrl: new URL(parts.options.publicUrl),
+      target: path.slice(issuerPath.length),
+      body: null,
+    });
+    const interaction = await findInteraction(parts, inner, res);
+    if (interaction === null || interaction.uid !== uid) return endErrorPage(res, 400, 'expired');
+    const base = `${parts.options.publicUrl}${issuerPath}/interaction/${uid}`;
+    const exchange = { req, inner, res, address, base, interaction };
+    if (step === undefined) return show(parts, exchange);
+    if (req.method !== 'POST') return endErrorPage(res, 405, 'There is no such page.');
+    const form = await parts.forms.read(req, uid);
+    if (form === null)
+      return endErrorPage(res, 403, 'The form does not belong to this browser or has expired.');
+    await steps[step as keyof typeof steps](parts, exchange, form);
+  };
+}
+
+/** The cookie names the interaction; without it there is nothing to show. */
+async function findInteraction(
+  { provider, options }: InteractionParts,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<Interaction | null> {
+  try {
+    return await provider().interactionDetails(req, res);
+  } catch (error) {
+    options.log.debug({ error: messageOf(error) }, 'interaction not found');
+    return null;
+  }
+}
+
+async function show(parts: InteractionParts, exchange: Exchange): Promise<void> {
+  if (exchange.interaction.prompt.name === 'login') return showSignIn(parts, exchange);
+  return showConsent(parts, exchange);
+}
+
+async function showSignIn(parts: InteractionParts, exchange: Exchange): Promise<void> {
+  const { req, res, base, interaction } = exchange;
+  const page = signInPage({
+    action: `${base}/login`,
+    cancelAction: `${base}/cancel`,
+    csrf: parts.forms.token(req, res, interaction.uid),
+    clientName: await clientName(parts, interaction),
+    name: '',
+    error: null,
+  });
+  endPage(res, { status: 200, page, formTargets: formTargets(interaction) });
+}
+
+async function submitSignIn(parts: InteractionParts, exchange: Exchange, form: URLSearchParams) {
+  const { req, res, base, interaction, address } = exchange;
+  const name = form.get('name') ?? '';
+  const result = await parts.signIn({ name, password: form.get('password') ?? '', address });
+  const client_id = String(interaction.params['client_id']);
+  if (!result.ok) {
+    parts.audit('signin.failed', { client_id, address, data: { reason: result.reason } });
+    return endFailedSignIn(res, {
+      result,
+      action: `${base}/login`,
+      cancelAction: `${base}/cancel`,
+      csrf: parts.forms.token(req, res, interaction.uid),
+      clientName: await clientName(parts, interaction),
+      name,
+      formTargets: formTargets(interaction),
+    });
+  }
+  parts.audit('signin.succeeded', { client_id, subject: result.account.id, address });
+  await leaveOtherSession(parts, interaction, result.account.id);
+  await finish(parts, exchange, { login: { accountId: result.account.id, remember: false } });
+}
+
+/** Somebody else was signed in: that session ends, and nothing of it carries over. */
+async function leaveOtherSession(
+  { provider }: InteractionParts,
+  interaction: Interaction,
+  accountId: string,
+) {
+  const { session } = interaction;
+  if (session?.uid === undefined || session.accountId === undefined || session.accountId === accountId)
+    return;
+  const found = await provider().Session.findByUid(session.uid);
+  await found?.destroy();
+  delete interaction.session;
+  await interaction.save(interaction.exp - Math.floor(interaction.iat));
+}
+
+async function showConsent(parts: InteractionParts, exchange: Exchange): Promise<void> {
+  const { req, res, base, interaction } = exchange;
+  const choice = await consentChoice(parts, interaction);
+  if (choice === null) return endErrorPage(res, 400, 'expired');
+  const page = consentPage({
+    action: `${base}/consent`,
+    switchAction: `${base}/switch`,
+    csrf: parts.forms.token(req, res, interaction.uid),
+    accountName: choice.account.name,
+    client: choice.client,
+    target: choice.target,
+    resources: choice.resources,
+    scopes: choice.granted,
+    withheld: choice.withheld,
+  });
+  endPage(res, { status: 200, page, formTargets: formTargets(interaction) });
+}
+
+async function submitConsent(parts: InteractionParts, exchange: Exchange, form: URLSearchParams) {
+  const choice = await consentChoice(parts, exchange.interaction);
+  if (exchange.interaction.prompt.name !== 'consent' || choice === null) {
+    return endErrorPage(exchange.res, 400, 'expired');
+  }
+  const isAllowed = form.get('decision') === 'allow' && choice.granted.length > 0;
+  auditConsent(parts, exchange, { choice, isAllowed });
+  if (!isAllowed) return deny(parts, exchange);
+  const grantId = await saveGrant(parts, exchange.interaction, choice);
+  await finish(parts, exchange, { consent: { grantId } });
+}
+
+function auditConsent(
+  parts: InteractionParts,
+  { address }: Exchange,
+  { choice, isAllowed }: { choice: ConsentChoice; isAllowed: boolean },
+): void {
+  parts.audit(isAllowed ? 'consent.granted' : 'consent.denied', {
+    client_id: choice.client.id,
+    subject: choice.account.id,
+    address,
+    data: { scopes: choice.granted.map(({ scope }) => scope).join(' ') },
+  });
+}
+
+async function submitCancel(parts: InteractionParts, exchange: Exchange) {
+  const { interaction, address } = exchange;
+  parts.audit('consent.denied', { client_id: String(interaction.params['client_id']), address });
+  await deny(parts, exchange);
+}
+
+/** Signs out and asks the same again. The parameters were checked when the request first came. */
+async function submitSwitch({ provider, options }: InteractionParts, { interaction, res }: Exchange) {
+  const { session } = interaction;
+  const found = session?.uid === undefined ? undefined : await provider().Session.findByUid(session.uid);
+  await found?.destroy();
+  await interaction.destroy();
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(interaction.params)) {
+    for (const one of [value].flat()) if (one !== undefined && one !== null) query.append(name, String(one));
+  }
+  redirect(res, `${options.publicUrl}${issuerPath}${endpoints.authorization}?${query}`);
+}
+
+function deny(parts: InteractionParts, exchange: Exchange): Promise<void> {
+  return finish(parts, exchange, {
+    error: 'access_denied',
+    error_description: 'the person refused the access',
+  });
+}
+
+function finish(
+  { provider }: InteractionParts,
+  { inner, res }: Exchange,
+  result: Parameters<Provider['interactionFinished']>[2],
+): Promise<void> {
+  res.setHeader('Referrer-Policy', 'no-referrer');
+  res.setHeader('Cache-Control', 'no-store');
+  return provider().interactionFinished(inner, res, result, { mergeWithLastSubmission: true });
+}
+
+async function clientName({ provider }: InteractionParts, interaction: Interaction): Promise<string> {
+  const client = await provider().Client.find(String(interaction.params['client_id']));
+  return client?.clientName ?? String(interaction.params['client_id']);
+}
+
+/** Where the answer to these forms redirects to in the end; Chromium checks each step against form-action. */
+function formTargets(interaction: Interaction): string[] {
+  const target = redirectTarget(String(interaction.params['redirect_uri']));
+  return target === null ? [] : [redirectSource(target)];
+}

@@ -1,0 +1,157 @@
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import { type Clock, sha256Hex } from '../../base/index.ts';
+import type { Db, Row } from '../../store/index.ts';
+import { refreshGraceSeconds } from '../options.ts';
+
+/** Beyond this many repeats within the grace time it is no client's concurrency any more. */
+const graceReuses = 10;
+
+export interface RecordStoreEvents {
+  /** A grant is gone, for whatever reason: access tokens made from it end too. */
+  readonly grantEnded: (grantId: string) => void;
+  readonly refreshReused: (use: {
+    readonly clientId: string | null;
+    readonly accountId: string | null;
+    readonly accepted: boolean;
+  }) => void;
+}
+
+export interface RecordStoreOptions {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly events: RecordStoreEvents;
+}
+
+/** Their id is the secret itself: only its hash is stored. */
+const hashedKinds = new Set(['RefreshToken', 'AuthorizationCode', 'AccessToken', 'RegistrationAccessToken']);
+
+/** oidc-provider's storage in SQL. One adapter a kind of record; consuming is one conditional UPDATE. */
+export function createAdapterFactory(options: RecordStoreOptions): (kind: string) => Adapter {
+  const statements = prepare(options);
+  return (kind) => createAdapter(kind, statements, options);
+}
+
+type Statements = ReturnType<typeof prepare>;
+
+function prepare({ db }: RecordStoreOptions) {
+  return {
+    upsert: db.prepare(`
+      INSERT INTO records (kind, id, payload, grant_id, uid, account_id, client_id, created_at, expires_at)
+      VALUES (:kind, :id, :payload, :grant_id, :uid, :account_id, :client_id, :now, :expires_at)
+      ON CONFLICT (kind, id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
+        uid = excluded.uid, account_id = excluded.account_id, client_id = excluded.client_id,
+        expires_at = excluded.expires_at`),
+    touchClient: db.prepare("UPDATE records SET used_at = :now WHERE kind = 'Client' AND id = :id"),
+    find: db.prepare('SELECT * FROM records WHERE kind = :kind AND id = :id'),
+    findByUid: db.prepare('SELECT * FROM records WHERE kind = :kind AND uid = :uid'),
+    consume: db.prepare(
+      'UPDATE records SET consumed_at = :now WHERE kind = :kind AND id = :id AND consumed_at IS NULL',
+    ),
+    countReuse: db.prepare('UPDATE records SET reuses = reuses + 1 WHERE kind = :kind AND id = :id'),
+    destroy: db.prepare('DELETE FROM records WHERE kind = :kind AND id = :id'),
+    destroyGrant: db.prepare('DELETE FROM records WHERE grant_id = :grant_id'),
+  };
+}
+
+function createAdapter(kind: string, statements: Statements, options: RecordStoreOptions): Adapter {
+  const { clock, events } = options;
+  const key = (id: string) => (hashedKinds.has(kind) ? sha256Hex(id) : id);
+  const destroy = (id: string) => {
+    statements.destroy.run({ kind, id: key(id) });
+    if (kind === 'Grant') events.grantEnded(id);
+  };
+  return {
+    async upsert(id, payload, expiresIn) {
+      statements.upsert.run(rowOf(kind, key(id), { payload, expiresIn, now: clock.now() }));
+      if (kind === 'Grant' && payload.clientId) {
+        statements.touchClient.run({ id: payload.clientId, now: clock.now() });
+      }
+    },
+    async find(id) {
+      const row = statements.find.get({ kind, id: key(id) });
+      return row && payloadOf(row, id, clock.now());
+    },
+    async findByUid(uid) {
+      const row = statements.findByUid.get({ kind, uid });
+      return row && payloadOf(row, String(row['id']), clock.now());
+    },
+    // The device flow is off: there are no user codes.
+    async findByUserCode() {},
+    async consume(id) {
+      const parameters = { kind, id: key(id) };
+      if (statements.consume.run({ ...parameters, now: clock.now() }).changes === 1) return;
+      const row = statements.find.get(parameters);
+      statements.countReuse.run(parameters);
+      if (row && isWithinGrace(row, clock.now()))
+        return events.refreshReused({ ...owner(row), accepted: true });
+      // Two requests raced for one code, or for one refresh token beyond the grace: RFC 9700 section 4.14.2.
+      if (row?.['grant_id']) endGrant(String(row['grant_id']), statements, events);
+      throw new errors.InvalidGrant('already used');
+    },
+    async destroy(id) {
+      const row = kind === 'RefreshToken' ? statements.find.get({ kind, id: key(id) }) : undefined;
+      destroy(id);
+      const reused = row !== undefined && row['consumed_at'] !== null;
+      if (reused) events.refreshReused({ ...owner(row), accepted: false });
+    },
+    async revokeByGrantId(grantId) {
+      endGrant(grantId, statements, events);
+    },
+  };
+}
+
+function endGrant(grantId: string, statements: Statements, events: RecordStoreEvents): void {
+  statements.destroyGrant.run({ grant_id: grantId });
+  events.grantEnded(grantId);
+}
+
+function rowOf(
+  kind: string,
+  id: string,
+  record: { payload: AdapterPayload; expiresIn: number | undefined; now: number },
+) {
+  const { payload, expiresIn, now } = record;
+  // The jti of a hashed record is the secret; a Client's payload has no jti.
+  const { jti, ...withoutId } = payload;
+  const stored = hashedKinds.has(kind) ? withoutId : payload;
+  return {
+    kind,
+    id,
+    payload: JSON.stringify(stored),
+    // A Grant's own row goes with the grant.
+    grant_id: kind === 'Grant' ? id : (payload.grantId ?? null),
+    uid: payload.uid ?? null,
+    account_id: payload.accountId ?? null,
+    client_id: kind === 'Client' ? id : (payload.clientId ?? null),
+    now,
+    expires_at: expiresIn === undefined ? null : now + expiresIn * 1000,
+  };
+}
+
+function payloadOf(row: Row, id: string, now: number): AdapterPayload | undefined {
+  if (row['expires_at'] !== null && Number(row['expires_at']) <= now) return undefined;
+  const payload = JSON.parse(String(row['payload'])) as AdapterPayload;
+  if (row['kind'] !== 'Client') payload.jti = id;
+  if (row['consumed_at'] !== null && !isWithinGrace(row, now)) {
+    payload.consumed = Math.floor(Number(row['consumed_at']) / 1000);
+  }
+  return payload;
+}
+
+/**
+ * Clients refresh concurrently, and the loser must not cost the winner its grant: a repeat within the grace time counts
+ * as the same use. Not for tokens bound to a key (RFC 9449), whose holders have no such excuse.
+ */
+function isWithinGrace(row: Row, now: number): boolean {
+  if (row['kind'] !== 'RefreshToken' || row['consumed_at'] === null) return false;
+  const bound = (JSON.parse(String(row['payload'])) as AdapterPayload).jkt !== undefined;
+  const age = now - Number(row['consumed_at']);
+  return !bound && age >= 0 && age <= refreshGraceSeconds * 1000 && Number(row['reuses']) < graceReuses;
+}
+
+function owner(row: Row): { clientId: string | null; accountId: string | null } {
+  return {
+    clientId: row['client_id'] === null ? null : String(row['client_id']),
+    accountId: row['account_id'] === null ? null : String(row['account_id']),
+  };
+}

@@ -1,0 +1,108 @@
+import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import type Provider from 'oidc-provider';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Clock } from '../base/index.ts';
+import type { AccountStore } from './accounts/index.ts';
+import { type Addresses, type Audit, currentAddress } from './events.ts';
+import type { Keys } from './keys.ts';
+import { grantClaim } from './options.ts';
+import type { RevocationList } from './revocation.ts';
+
+export interface TokenParts {
+  readonly issuer: string;
+  readonly keys: Keys;
+  readonly clock: Clock;
+  readonly revocations: RevocationList;
+  readonly accounts: AccountStore;
+  readonly audit: Audit;
+  readonly addresses: Addresses;
+}
+
+/**
+ * oidc-provider authenticates the client at /revoke and /introspect and then refuses JWTs as tokens it does not store.
+ * This takes over at that point, so that RFC 7009 and RFC 7662 hold for access tokens too.
+ */
+export function answerForAccessTokens(provider: Provider, parts: TokenParts): void {
+  provider.use(async (ctx, next) => {
+    await next();
+    const { oidc } = ctx as KoaContextWithOIDC;
+    const isStructured = (ctx.body as { error?: unknown } | null)?.error === 'unsupported_token_type';
+    const clientId = oidc?.client?.clientId;
+    if (!isStructured || clientId === undefined) return;
+    const token = await verifyOwn(String(oidc.params?.['token']), parts);
+    // Somebody else's token is answered like one that does not exist (RFC 7009 section 2.1, RFC 7662 section 4).
+    const own = token?.client_id === clientId ? token : null;
+    ctx.status = 200;
+    if (oidc.route === 'introspection') {
+      ctx.body = own === null || isEnded(own, parts) ? { active: false } : introspection(own);
+      return;
+    }
+    ctx.body = '';
+    if (own !== null) revokeAccessToken(own, parts);
+  });
+}
+
+type AccessToken = JWTPayload & { jti: string; sub: string; exp: number; client_id: string };
+
+/** The claims of a living access token of ours; null for anything else. */
+async function verifyOwn(token: string, { issuer, keys, clock }: TokenParts): Promise<AccessToken | null> {
+  try {
+    const { payload } = await jwtVerify(token, createLocalJWKSet(keys.publicKeys()), {
+      issuer,
+      typ: 'at+jwt',
+      algorithms: ['ES256'],
+      requiredClaims: ['jti', 'sub', 'exp', 'client_id'],
+      currentDate: new Date(clock.now()),
+    });
+    return payload as AccessToken;
+  } catch {
+    return null;
+  }
+}
+
+function isEnded(token: AccessToken, { revocations, accounts }: TokenParts): boolean {
+  return isRevoked(revocations, tokenIdentity(token)) || accounts.byId(token.sub) === undefined;
+}
+
+function introspection(token: AccessToken): Record<string, unknown> {
+  const { [grantClaim]: _internal, ...claims } = token;
+  return { active: true, token_type: 'Bearer', ...claims };
+}
+
+/** RFC 7009 section 2.1: the token alone; the refresh token of its grant lives on. */
+function revokeAccessToken(token: AccessToken, { revocations, audit, addresses }: TokenParts): void {
+  if (revocations.has('jti', token.jti)) return;
+  revocations.add('jti', token.jti, token.exp * 1000);
+  audit('token.revoked', {
+    client_id: token.client_id,
+    subject: token.sub,
+    address: currentAddress(addresses),
+    data: { jti: token.jti },
+  });
+}
+
+export interface TokenIdentity {
+  readonly jti: string;
+  readonly grantId: string | null;
+  readonly clientId: string;
+  readonly subject: string;
+}
+
+function tokenIdentity(token: AccessToken): TokenIdentity {
+  const grant = token[grantClaim];
+  return {
+    jti: token.jti,
+    grantId: typeof grant === 'string' ? grant : null,
+    clientId: token.client_id,
+    subject: token.sub,
+  };
+}
+
+export function isRevoked(list: RevocationList, token: TokenIdentity): boolean {
+  return (
+    list.has('jti', token.jti) ||
+    (token.grantId !== null && list.has('grant', token.grantId)) ||
+    list.has('client', token.clientId) ||
+    list.has('subject', token.subject)
+  );
+}
