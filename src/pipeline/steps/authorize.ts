@@ -10,9 +10,11 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
   if (isRefusal(session)) return session;
   const { operation, server, principal } = call;
   const facts = operation.kind === 'tool' ? await server.catalog.find(operation.name) : null;
+  const decision = server.policy.decide(operation, facts, principal.scopes);
+  // A tool that this caller must not know of answers as one that is not there, before its schema is looked at.
+  if (!decision.allow && decision.code !== 'scope_missing') return refusalOf(decision);
   const mismatch = checkParameters(call, facts);
   if (mismatch) return mismatch;
-  const decision = server.policy.decide(operation, facts, principal.scopes);
   if (!decision.allow) return refusalOf(decision);
   return Object.assign(call, { decision, session, facts: facts === 'unknown' ? null : facts });
 }
