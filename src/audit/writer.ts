@@ -124,7 +124,8 @@ export class Writer {
   }
 
   #unwritten(): number {
-    return this.#backlog.size + this.#inDoubt.length;
+    const refused = this.#state === 'writing' ? 0 : this.#inDoubt.filter(isIntent).length;
+    return this.#backlog.size + this.#inDoubt.length - refused;
   }
 
   #add(item: Without<Waiting, 'ordinal'>): boolean {
@@ -208,7 +209,7 @@ export class Writer {
 
   /** The first `stored` entries of the failed append are durable after all; of the rest, all but intents go again. */
   #resolveDoubt(stored: number): void {
-    this.#backlog.putBack(this.#inDoubt.slice(stored).filter((item) => item.phase !== 'intent'));
+    this.#backlog.putBack(this.#inDoubt.slice(stored).filter((item) => !isIntent(item)));
     this.#inDoubt = [];
   }
 
@@ -233,6 +234,10 @@ export class Writer {
     this.#flushers = this.#flushers.filter((flusher) => flusher.ordinal > ordinal);
     for (const flusher of ready) flusher.resolve();
   }
+}
+
+function isIntent(item: Waiting): boolean {
+  return item.phase === 'intent';
 }
 
 /** An intent was not written: the call must not leave. The message is for the log alone. */
