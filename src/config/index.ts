@@ -14,6 +14,13 @@ export { dataHome, defaultDataDirectory } from './data-directory.ts';
 export { didYouMean } from './did-you-mean.ts';
 export type { Environment } from './environment.ts';
 export type { Explained } from './explain.ts';
-export { inspectConfig, type LoadedConfig, type LoadOptions, loadConfig, readEnvironment } from './load.ts';
+export {
+  type InspectedConfig,
+  inspectConfig,
+  type LoadedConfig,
+  type LoadOptions,
+  loadConfig,
+  readEnvironment,
+} from './load.ts';
 export { type ProtectOptions, protectConfig } from './protect.ts';
 export { guessServerName } from './server-name.ts';

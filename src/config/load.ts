@@ -1,4 +1,5 @@
 import { access, constants } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { ConfigurationError } from '../base/index.ts';
 import type { Config } from './config.ts';
 import type { Environment } from './environment.ts';
@@ -36,18 +37,29 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   return configFrom(await readSource(options.file, options.cwd), options.environment);
 }
 
+export interface InspectedConfig {
+  readonly explain: readonly Explained[];
+  /** Absolute. */
+  readonly data: string;
+  readonly servers: readonly string[];
+}
+
 /**
- * Explains a file without fetching its secrets: on a machine that does not have them.
+ * Reads a file without fetching its secrets: on a machine that does not have them.
  * @throws ConfigurationError as `loadConfig` does, but for what secrets and certificates would add
  */
 export async function inspectConfig({
   file,
   cwd,
-}: Omit<LoadOptions, 'environment'>): Promise<readonly Explained[]> {
+}: Omit<LoadOptions, 'environment'>): Promise<InspectedConfig> {
   const source = await readSource(file, cwd);
   const checked = check(source);
   if (!isComplete(checked)) throw asError(checked.findings, source);
-  return explainConfig(checked.sections, source);
+  return {
+    explain: explainConfig(checked.sections, source),
+    data: resolve(source.directory, checked.sections.data),
+    servers: Object.keys(checked.sections.servers),
+  };
 }
 
 /** The way from any source to a configuration. */

@@ -1,0 +1,42 @@
+import { ConfigurationError, formatFault, messageOf, OperationError } from '../base/index.ts';
+import { type ExitCode, exitCodes, UsageError } from './command.ts';
+import type { Output } from './output.ts';
+
+/** Says what went wrong, in one line, and what to type, in the next. Returns the exit code. */
+export function reportFailure(error: unknown, output: Output, json: boolean): ExitCode {
+  const exitCode =
+    error instanceof UsageError || error instanceof ConfigurationError ? exitCodes.usage : exitCodes.failed;
+  if (json) output.json({ ok: false, error: asJson(error) });
+  else output.note(asText(error, output));
+  return exitCode;
+}
+
+function asText(error: unknown, output: Output): string {
+  const label = output.bad('error:');
+  if (error instanceof ConfigurationError) {
+    return `${label} ${count(error.faults.length)} in the configuration\n${visible(error.faults.map(formatFault).join('\n'))}`;
+  }
+  const hint = hintOf(error);
+  return `${label} ${visible(messageOf(error))}${hint ? `\n  ${visible(hint)}` : ''}`;
+}
+
+function asJson(error: unknown): object {
+  if (error instanceof ConfigurationError)
+    return { message: 'the configuration is wrong', faults: error.faults };
+  const hint = hintOf(error);
+  return { message: messageOf(error), ...(hint ? { hint } : {}) };
+}
+
+function hintOf(error: unknown): string | undefined {
+  return error instanceof UsageError || error instanceof OperationError ? error.hint : undefined;
+}
+
+function count(faults: number): string {
+  return faults === 1 ? '1 fault' : `${faults} faults`;
+}
+
+/** A file that somebody sent may hold escape sequences: they are shown, not obeyed. */
+function visible(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+}

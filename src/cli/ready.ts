@@ -1,0 +1,44 @@
+import type { Gateway } from '../gateway/index.ts';
+import type { Output } from './output.ts';
+import { shellQuote } from './shell-quote.ts';
+
+export interface ReadyContext {
+  readonly output: Output;
+  readonly json: boolean;
+  readonly self: string;
+  readonly dataDir: string;
+}
+
+/** Says that the gateway takes calls, and what to do next. With `json`: exactly one line. */
+export function announce(gateway: Gateway, { output, json, self, dataDir }: ReadyContext): void {
+  const { servers, issuer, console, setup, auditFile } = gateway;
+  if (json) {
+    output.json({ ready: true, servers, issuer, console, setup, audit: auditFile });
+    return;
+  }
+  for (const warning of gateway.warnings) output.note(`warning: ${warning}`);
+  output.line(`Portcullis protects ${output.strong(servers.map(({ name }) => name).join(', '))}.`);
+  if (setup) {
+    output.line();
+    output.line('First, set the password of the administrator. The link works once:');
+    output.line(`  ${output.strong(setup)}`);
+  }
+  for (const server of servers) announceServer(server, output);
+  output.line();
+  if (console) output.line(`Console    ${console}`);
+  output.line(`Audit log  ${auditFile}`);
+  output.line(`           ${output.faint(`${self} audit tail --follow --data ${shellQuote(dataDir)}`)}`);
+  output.line();
+  output.line('Stop with Ctrl+C.');
+}
+
+function announceServer({ name, url }: { name: string; url: string }, output: Output): void {
+  const code = JSON.stringify({ name, type: 'http', url });
+  output.line();
+  output.line(`Then connect a client to ${output.strong(url)}`);
+  output.line(`  Claude Code  claude mcp add --transport http ${shellQuote(name)} ${shellQuote(url)}`);
+  output.line(`  VS Code      code --add-mcp ${shellQuote(code)}`);
+  output.line(
+    `  Inspector    npx @modelcontextprotocol/inspector --server-url ${shellQuote(url)} --transport http`,
+  );
+}
