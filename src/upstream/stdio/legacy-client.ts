@@ -115,7 +115,8 @@ export class LegacyClients {
     const uri = stringAt(incoming.message.params, 'uri');
     const host = this.#front.pool.host(session.principalKey);
     const { resources } = host.hub;
-    if (uri === null || resources.countOf(session) >= this.#front.limits.subscriptionsPerSubscriber) {
+    const isFull = resources.countOf(session) >= this.#front.limits.subscriptionsPerSubscriber;
+    if (uri === null || isFull || !resources.hasRoom(uri)) {
       const message = uri === null ? 'uri is required' : 'Too many subscriptions';
       refuseMessage(incoming, answer, { code: errorCodes.invalidParams, message });
       return;

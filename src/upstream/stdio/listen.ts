@@ -51,7 +51,8 @@ export class ServedListen implements Subscriber {
     this.#answer.onOver(() => this.#hub.remove(this));
     for (const uri of filter.uris) {
       if (this.#answer.isOver) return;
-      if ((await this.#hub.resources.subscribe(uri, this)) === null) uris.push(uri);
+      const { resources } = this.#hub;
+      if (resources.hasRoom(uri) && (await resources.subscribe(uri, this)) === null) uris.push(uri);
     }
     if (this.#answer.isOver) {
       this.#hub.remove(this);

@@ -47,7 +47,7 @@ export class Pool {
   /** Ends children that were idle for too long, and forgets those that nobody depends on. */
   sweep(now: number): void {
     for (const [key, host] of [...this.#hosts]) {
-      if (key === null || !host.isIdle) continue;
+      if (key === null || !host.isIdle || host.hub.resources.size > 0) continue;
       if (now - host.slot.usedAt < this.#options.limits.processIdleMs) continue;
       if (host.slot.processes > 0) void host.slot.rest();
       else if (host.hub.size === 0) {

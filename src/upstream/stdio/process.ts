@@ -27,7 +27,7 @@ export interface ProcessEvents {
 /** Time for output that is still in the pipe when the process is gone. */
 const drainMs = 200;
 const pollMs = 25;
-/** After SIGKILL only a process in uninterruptible sleep is left: stop waiting, the exit hook stays armed. */
+/** After SIGKILL only a process in uninterruptible sleep is left, and it ends when it wakes. */
 const killWaitMs = 1000;
 
 /** A running server: its pipes, its process group and its end. */
@@ -126,11 +126,12 @@ export class ServerProcess {
     this.#child.stdin.end();
     await this.#wait(closeGraceMs, () => this.#exited);
     if (this.#signal('SIGTERM')) await this.#wait(terminateGraceMs, () => this.#isGone());
-    if (this.#signal('SIGKILL')) await this.#wait(killWaitMs, () => this.#isGone());
+    // nothing survives this signal, so only the leader is waited for: others may stay zombies of a careless init
+    if (this.#signal('SIGKILL')) await this.#wait(killWaitMs, () => this.#exited);
     await this.#wait(2 * drainMs, () => this.#ended);
     this.#child.stdout.destroy();
     this.#child.stderr.destroy();
-    if (this.#isGone()) forgetGroup(pid);
+    forgetGroup(pid);
   }
 
   #signal(signal: NodeJS.Signals | 0): boolean {

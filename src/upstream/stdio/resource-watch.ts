@@ -5,6 +5,17 @@ import { gatewayInfo } from './handshake.ts';
 import { metaKeys } from './revisions.ts';
 import type { Line } from './slot.ts';
 
+interface Entry {
+  readonly subscribers: Set<Subscriber>;
+  /** The child's refusal, or null. */
+  ready: Promise<ChildMessage | null>;
+}
+
+/** Different URIs that one child is asked to watch. */
+const maxUris = 10_000;
+/** Longer URIs are compared as a whole only. */
+const maxUriLength = 2048;
+
 /**
  * Resource subscriptions towards one child, counted over all who asked: the child is told when the first comes and
  * when the last leaves. For a modern child it also keeps the one `subscriptions/listen` by which the gateway hears
@@ -12,7 +23,7 @@ import type { Line } from './slot.ts';
  */
 export class ResourceWatch {
   readonly #receive: (message: ChildMessage) => void;
-  readonly #subscribers = new Map<string, Set<Subscriber>>();
+  readonly #subscribers = new Map<string, Entry>();
   #line: Line | null = null;
   #listening: number | null = null;
   #planned = false;
@@ -27,7 +38,7 @@ export class ResourceWatch {
 
   countOf(subscriber: Subscriber): number {
     let count = 0;
-    for (const subscribers of this.#subscribers.values()) count += subscribers.has(subscriber) ? 1 : 0;
+    for (const { subscribers } of this.#subscribers.values()) count += subscribers.has(subscriber) ? 1 : 0;
     return count;
   }
 
@@ -45,27 +56,31 @@ export class ResourceWatch {
     }
   }
 
+  /** Whether another URI can be watched. */
+  hasRoom(uri: string): boolean {
+    return this.#subscribers.size < maxUris || this.#subscribers.has(uri);
+  }
+
   /**
    * Subscribes to one URI.
    * @returns the child's refusal, or null; rejects with ConnectionLost when the child is lost
    */
-  async subscribe(uri: string, subscriber: Subscriber): Promise<ChildMessage | null> {
+  subscribe(uri: string, subscriber: Subscriber): Promise<ChildMessage | null> {
     const known = this.#subscribers.get(uri);
     if (known) {
-      known.add(subscriber);
-      return null;
+      known.subscribers.add(subscriber);
+      return known.ready;
     }
-    this.#subscribers.set(uri, new Set([subscriber]));
-    if (this.#line?.peer.era !== 'legacy') {
-      this.#planListen();
-      return null;
-    }
-    return await this.#ask(this.#line.connection, uri);
+    const entry: Entry = { subscribers: new Set([subscriber]), ready: Promise.resolve(null) };
+    this.#subscribers.set(uri, entry);
+    if (this.#line?.peer.era === 'legacy') entry.ready = this.#ask(this.#line.connection, uri, entry);
+    else this.#planListen();
+    return entry.ready;
   }
 
   unsubscribe(uri: string, subscriber: Subscriber): void {
-    const subscribers = this.#subscribers.get(uri);
-    if (!subscribers?.delete(subscriber) || subscribers.size > 0) return;
+    const entry = this.#subscribers.get(uri);
+    if (!entry?.subscribers.delete(subscriber) || entry.subscribers.size > 0) return;
     this.#subscribers.delete(uri);
     if (this.#line?.peer.era !== 'legacy') {
       this.#planListen();
@@ -81,23 +96,20 @@ export class ResourceWatch {
   /** Who asked for `uri` or for what it lies below, each once. */
   subscribersOf(uri: string): Set<Subscriber> {
     const found = new Set<Subscriber>();
-    for (const [subscribed, subscribers] of this.#subscribers) {
-      const parent = subscribed.endsWith('/') ? subscribed : `${subscribed}/`;
-      if (uri !== subscribed && !uri.startsWith(parent)) continue;
-      for (const subscriber of subscribers) found.add(subscriber);
+    for (const asked of withParents(uri)) {
+      for (const subscriber of this.#subscribers.get(asked)?.subscribers ?? []) found.add(subscriber);
     }
     return found;
   }
 
-  async #ask(connection: Connection, uri: string): Promise<ChildMessage | null> {
+  async #ask(connection: Connection, uri: string, entry: Entry): Promise<ChildMessage | null> {
+    let answer: ChildMessage | null = null;
     try {
-      const answer = await connection.request('resources/subscribe', JSON.stringify({ uri }));
-      if (!answer.isError) return null;
-      this.#subscribers.delete(uri);
-      return answer;
-    } catch (error) {
-      this.#subscribers.delete(uri);
-      throw error;
+      answer = await connection.request('resources/subscribe', JSON.stringify({ uri }));
+      return answer.isError ? answer : null;
+    } finally {
+      const failed = answer === null || answer.isError;
+      if (failed && this.#subscribers.get(uri) === entry) this.#subscribers.delete(uri);
     }
   }
 
@@ -146,5 +158,15 @@ export class ResourceWatch {
       filter['resourceSubscriptions'] = [...this.#subscribers.keys()];
     }
     return filter;
+  }
+}
+
+/** A URI and those it lies below, with and without the slash at their end. */
+function* withParents(uri: string): Generator<string> {
+  yield uri;
+  if (uri.length > maxUriLength) return;
+  for (let at = uri.lastIndexOf('/'); at > 0; at = uri.lastIndexOf('/', at - 1)) {
+    if (at < uri.length - 1) yield uri.slice(0, at + 1);
+    yield uri.slice(0, at);
   }
 }

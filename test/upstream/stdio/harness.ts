@@ -163,6 +163,11 @@ export class Received {
   }
 }
 
+/** `params` of an event, or an empty object. */
+export function paramsOf(event: JsonObject | undefined): JsonObject {
+  return (event?.['params'] ?? {}) as JsonObject;
+}
+
 export interface SendOptions {
   readonly session?: string | null;
   readonly principalKey?: string | null;
