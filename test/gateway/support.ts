@@ -181,16 +181,30 @@ export interface RpcError {
   readonly data?: Record<string, unknown>;
 }
 
+/** Waits until `check` passes; fails with its last complaint. */
+export async function until(check: () => void | Promise<void>, withinMs = 4000): Promise<void> {
+  const last = performance.now() + withinMs;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (performance.now() > last) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
 /** Sends bytes as they are and gives back all that comes, for what no HTTP client would send. */
 export function rawRequest(port: number, bytes: string | Buffer): Promise<string> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     let answer = '';
     const timer = setTimeout(() => socket.destroy(), 3000);
     socket.on('data', (chunk) => {
       answer += chunk.toString('latin1');
     });
-    socket.on('error', reject);
+    socket.on('error', () => socket.destroy()); // a reset is an answer too
     socket.on('close', () => {
       clearTimeout(timer);
       resolve(answer);
