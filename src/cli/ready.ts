@@ -23,7 +23,7 @@ export function announce(gateway: Gateway, { output, json, self, dataDir }: Read
     output.line('First, set the password of the administrator. The link works once:');
     output.line(`  ${output.strong(setup)}`);
   }
-  for (const server of servers) announceServer(server, output);
+  for (const server of servers) announceServer(server, { output, lead: setup ? 'Then connect' : 'Connect' });
   output.line();
   if (console) output.line(`Console    ${console}`);
   output.line(`Audit log  ${auditFile}`);
@@ -32,10 +32,13 @@ export function announce(gateway: Gateway, { output, json, self, dataDir }: Read
   output.line('Stop with Ctrl+C.');
 }
 
-function announceServer({ name, url }: { name: string; url: string }, output: Output): void {
+function announceServer(
+  { name, url }: Gateway['servers'][number],
+  { output, lead }: { output: Output; lead: string },
+): void {
   const code = JSON.stringify({ name, type: 'http', url });
   output.line();
-  output.line(`Then connect a client to ${output.strong(url)}`);
+  output.line(`${lead} a client to ${output.strong(url)}`);
   output.line(`  Claude Code  claude mcp add --transport http ${shellQuote(name)} ${shellQuote(url)}`);
   output.line(`  VS Code      code --add-mcp ${shellQuote(code)}`);
   output.line(

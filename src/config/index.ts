@@ -14,6 +14,7 @@ export { dataHome, defaultDataDirectory } from './data-directory.ts';
 export { didYouMean } from './did-you-mean.ts';
 export type { Environment } from './environment.ts';
 export type { Explained } from './explain.ts';
+export { configJsonSchema } from './json-schema.ts';
 export {
   type InspectedConfig,
   inspectConfig,
