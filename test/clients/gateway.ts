@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { silentLog, systemClock } from '../../src/base/index.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import { openAccounts } from '../../src/authorization-server/index.ts';
+import { Secret, silentLog, systemClock } from '../../src/base/index.ts';
+import { type Config, loadConfig } from '../../src/config/index.ts';
 import { type Gateway, startGateway } from '../../src/gateway/index.ts';
 import { startIssuer, type TestIssuer } from '../identity/issuer.ts';
 
@@ -21,9 +22,20 @@ export interface TestGatewayOptions {
   readonly publicUrl?: string;
   /** The file without `publicUrl`, `listen` and `data`. */
   readonly config: Record<string, unknown>;
+  /** People who can sign in. */
+  readonly accounts?: readonly Account[];
+  /** For what no file may say, such as a token lifetime of seconds. */
+  readonly adjust?: (config: Config) => Config;
 }
 
-export async function startTestGateway({ publicUrl, config }: TestGatewayOptions): Promise<TestGateway> {
+export interface Account {
+  readonly name: string;
+  readonly password: string;
+  readonly role: 'admin' | 'user';
+}
+
+export async function startTestGateway(options: TestGatewayOptions): Promise<TestGateway> {
+  const { publicUrl, config, accounts = [], adjust = (loaded) => loaded } = options;
   const data = await mkdtemp(join(tmpdir(), 'portcullis-test-'));
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
@@ -31,8 +43,9 @@ export async function startTestGateway({ publicUrl, config }: TestGatewayOptions
   const written = { publicUrl: publicUrl ?? origin, listen: { port }, data: join(data, 'data'), ...config };
   await writeFile(file, JSON.stringify(written));
   const loaded = await loadConfig({ file, cwd: data, environment: process.env });
+  await addAccounts(join(data, 'data'), accounts);
   const gateway = await startGateway({
-    config: loaded.config,
+    config: adjust(loaded.config),
     clock: systemClock,
     log: silentLog,
     environment: process.env,
@@ -46,6 +59,15 @@ export async function startTestGateway({ publicUrl, config }: TestGatewayOptions
       await rm(data, { recursive: true, force: true });
     },
   };
+}
+
+async function addAccounts(data: string, accounts: readonly Account[]): Promise<void> {
+  if (accounts.length === 0) return;
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  const store = openAccounts(data, systemClock);
+  for (const { name, password, role } of accounts)
+    await store.add({ name, password: new Secret(password), role });
+  store.close();
 }
 
 /** Limits that no test reaches by accident. */

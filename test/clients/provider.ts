@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type {
   OAuthClientProvider,
+  OAuthDiscoveryState,
   StoredOAuthClientInformation,
   StoredOAuthTokens,
 } from '@modelcontextprotocol/client';
@@ -25,13 +26,14 @@ export interface TestProvider extends OAuthClientProvider {
 /** Nobody listens there: the browser stops at the redirect. */
 const redirectUrl = 'http://127.0.0.1:33418/callback';
 
-export function createProvider(browser: Browser, scope?: string): TestProvider {
+export function createProvider(browser: Browser, { refresh = true } = {}): TestProvider {
   const asked: (string | null)[] = [];
   const saved: StoredOAuthTokens[] = [];
   let client: StoredOAuthClientInformation | undefined;
   let tokens: StoredOAuthTokens | undefined;
   let verifier = '';
   let state = '';
+  let discovery: OAuthDiscoveryState | undefined;
   let callback: URLSearchParams | undefined;
   return {
     asked,
@@ -40,10 +42,9 @@ export function createProvider(browser: Browser, scope?: string): TestProvider {
     clientMetadata: {
       client_name: 'conformance client',
       redirect_uris: [redirectUrl],
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', ...(refresh ? ['refresh_token'] : [])],
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
-      ...(scope === undefined ? {} : { scope }),
     },
     state: () => {
       state = randomBytes(16).toString('base64url');
@@ -77,7 +78,12 @@ export function createProvider(browser: Browser, scope?: string): TestProvider {
       callback = undefined;
       return taken;
     },
+    saveDiscoveryState: (next) => {
+      discovery = next;
+    },
+    discoveryState: () => discovery,
     invalidateCredentials(what) {
+      if (what === 'all' || what === 'discovery') discovery = undefined;
       if (what === 'all' || what === 'client') client = undefined;
       if (what === 'all' || what === 'tokens') tokens = undefined;
     },

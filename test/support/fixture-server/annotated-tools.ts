@@ -46,6 +46,11 @@ function registerProbeTools(server: McpServer, state: FixtureState): void {
     (args) => text(args.text),
   );
   server.registerTool(
+    'fixture_state',
+    { description: 'Answers what the fixture knows of its calls', annotations: readOnly },
+    () => text(JSON.stringify({ cancelled: state.cancelled, running: state.running, pid: process.pid })),
+  );
+  server.registerTool(
     'echo_headers',
     { description: 'Answers the HTTP headers of its request', annotations: readOnly },
     (context) => text(JSON.stringify(Object.fromEntries(context.http?.req?.headers ?? []))),

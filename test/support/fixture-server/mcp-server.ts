@@ -8,8 +8,15 @@ import { registerPrompts } from './prompts.ts';
 import { registerResources, registerSubscriptions, watchedResource } from './resources.ts';
 import type { FixtureState } from './state.ts';
 
-/** One server instance: a session's in the 2025 era, a single request's in the modern one. */
-export function createMcpServer(state: FixtureState, era: 'legacy' | 'modern'): McpServer {
+/**
+ * One server instance: a connection's over stdio, a session's over HTTP in the 2025 era, and in the modern one a
+ * single request's, so that `changes` must reach the listeners by the `bus`.
+ */
+export function createMcpServer(
+  state: FixtureState,
+  era: 'legacy' | 'modern',
+  changes: 'bus' | 'connection' = era === 'modern' ? 'bus' : 'connection',
+): McpServer {
   const codec = createRequestStateCodec<{ step: string; name?: string }>({ key: state.requestStateKey });
   const server = new McpServer(
     { name: 'portcullis-fixture', version: '1.0.0' },
@@ -34,7 +41,8 @@ export function createMcpServer(state: FixtureState, era: 'legacy' | 'modern'): 
   registerResources(server);
   const subscribed = new Set<string>();
   if (era === 'legacy') registerSubscriptions(server, subscribed);
-  registerChangeTools(server, era === 'legacy' ? legacyChanges(server, subscribed) : modernChanges(state));
+  const watches = (uri: string) => era === 'modern' || subscribed.has(uri);
+  registerChangeTools(server, changes === 'bus' ? busChanges(state) : connectionChanges(server, watches));
   return server;
 }
 
@@ -44,17 +52,17 @@ interface Changes {
   watched(): Promise<void>;
 }
 
-const modernChanges = ({ events }: FixtureState): Changes => ({
+const busChanges = ({ events }: FixtureState): Changes => ({
   tools: () => events.publish({ kind: 'tools_list_changed' }),
   prompts: () => events.publish({ kind: 'prompts_list_changed' }),
   watched: async () => events.publish({ kind: 'resource_updated', uri: watchedResource }),
 });
 
-const legacyChanges = (server: McpServer, subscribed: Set<string>): Changes => ({
+const connectionChanges = (server: McpServer, watches: (uri: string) => boolean): Changes => ({
   tools: () => server.sendToolListChanged(),
   prompts: () => server.sendPromptListChanged(),
   watched: async () => {
-    if (subscribed.has(watchedResource)) await server.server.sendResourceUpdated({ uri: watchedResource });
+    if (watches(watchedResource)) await server.server.sendResourceUpdated({ uri: watchedResource });
   },
 });
 
