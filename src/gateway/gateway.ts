@@ -1,10 +1,10 @@
-import { createAuditTrail, type SqliteAuditTrail } from '../audit/index.ts';
+import { createAuditTrail, listOrphans, type SqliteAuditTrail } from '../audit/index.ts';
 import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { createOutbound } from '../outbound/index.ts';
 import { createSessionSeal, OpenStreams } from '../pipeline/index.ts';
 import { masterKey } from './master-key.ts';
-import { isSameServer, unreloadable } from './reload.ts';
+import { unreloadable } from './reload.ts';
 import { fault, route } from './routes.ts';
 import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
@@ -55,6 +55,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     streams: new OpenStreams(keepAliveMs),
     isStopping: () => stopping,
   };
+  reportOrphans(options.config.data, parts);
   const running = new Running(await startWiring(options.config, parts), parts);
   const listening = await openPort(running, parts).catch(async (error: unknown) => {
     await running.stop();
@@ -78,7 +79,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
-  return wire(config, parts, new Map()).catch(async (error: unknown) => {
+  return wire(config, parts, null).catch(async (error: unknown) => {
     await parts.audit.close();
     throw error;
   });
@@ -98,24 +99,21 @@ class Running {
     const faults = unreloadable(this.wiring.config, config);
     if (faults.length > 0) throw new ConfigurationError(faults);
     const before = this.wiring;
-    const kept = new Map(
-      [...before.backends].filter(([name, { config: old }]) =>
-        config.servers.some((server) => server.name === name && isSameServer(old, server)),
-      ),
-    );
-    this.wiring = await wire(config, this.#parts, kept);
-    for (const [name, backend] of this.wiring.backends)
-      if (!kept.has(name)) void start(backend, this.#parts.log);
-    this.#retire(before, kept);
+    const after = await wire(config, this.#parts, before);
+    this.wiring = after;
+    for (const backend of after.backends.values()) {
+      if (!isRunning(backend, before)) void start(backend, this.#parts.log);
+    }
+    this.#retire(before, after);
     this.#parts.audit.event({ timestamp: timestamp(this.#parts.clock.now()), event: 'config.reloaded' });
   }
 
   /** The old wiring's calls get the drain time; then what no longer serves is closed. */
-  #retire(before: Wiring, kept: ReadonlyMap<string, Backend>): void {
+  #retire(before: Wiring, after: Wiring): void {
     const close = async (): Promise<void> => {
       await before.authorizationServer?.close();
-      const gone = [...before.backends].filter(([name]) => !kept.has(name));
-      await Promise.all(gone.map(([, { upstream }]) => upstream.close()));
+      const gone = [...before.backends.values()].filter((backend) => !isRunning(backend, after));
+      await Promise.all(gone.map(({ upstream }) => upstream.close()));
     };
     const timer = setTimeout(() => {
       close().catch((error: unknown) => {
@@ -159,6 +157,23 @@ async function openPort(running: Running, parts: Parts): Promise<Listening> {
       });
     },
   );
+}
+
+function isRunning(backend: Backend, wiring: Wiring): boolean {
+  return wiring.backends.get(backend.config.name) === backend;
+}
+
+/** Calls of earlier runs whose fate nobody knows: their intent is on record, their outcome is not. */
+function reportOrphans(dataDir: string, parts: Parts): void {
+  const orphans = listOrphans(dataDir);
+  if (orphans.length === 0) return;
+  const ids = orphans.slice(0, 20).map((record) => record.request_id);
+  parts.log.warn(
+    { calls: orphans.length, request_ids: ids },
+    'calls of an earlier run have no outcome on record',
+  );
+  const data = { calls: orphans.length };
+  parts.audit.event({ timestamp: timestamp(parts.clock.now()), event: 'audit.orphans', data });
 }
 
 async function start(backend: Backend, log: Log): Promise<void> {

@@ -1,5 +1,5 @@
 import { type ConfigurationFault, Secret } from '../base/index.ts';
-import type { Config, ServerConfig } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 
 /** Settings that are part of who we are: changing them needs a restart. */
 const fixed = ['publicUrl', 'listen', 'data', 'tls'] as const;
@@ -15,12 +15,8 @@ export function unreloadable(before: Config, after: Config): ConfigurationFault[
     }));
 }
 
-/** Whether a running upstream serves the new configuration as it is. */
-export function isSameServer(before: ServerConfig, after: ServerConfig): boolean {
-  return isSame(before, after);
-}
-
-function isSame(a: unknown, b: unknown): boolean {
+/** Deep equality of configuration values; secrets by what they hold. */
+export function isSame(a: unknown, b: unknown): boolean {
   if (a instanceof Secret && b instanceof Secret) return a.reveal() === b.reveal();
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);

@@ -31,6 +31,7 @@ import {
 import { createFront } from './front.ts';
 import { createHealth } from './health.ts';
 import { createPeerReader } from './peer.ts';
+import { isSame } from './reload.ts';
 import type { Site } from './routes.ts';
 
 /** What lives as long as the process: a reload keeps it. */
@@ -69,13 +70,9 @@ const skewSeconds = 30;
 const streamPlaces = { client: 256, upstream: 10_000 } as const;
 
 /** Configuration → everything that serves it. The only file that names implementations. */
-export async function wire(
-  config: Config,
-  parts: Parts,
-  kept: ReadonlyMap<string, Backend>,
-): Promise<Wiring> {
+export async function wire(config: Config, parts: Parts, before: Wiring | null): Promise<Wiring> {
   const backends = new Map(
-    config.servers.map((server) => [server.name, kept.get(server.name) ?? backend(server, parts)]),
+    config.servers.map((server) => [server.name, unchanged(server, before) ?? backend(server, parts)]),
   );
   const policies = new Map(config.servers.map((server) => [server.name, policyFor(server, config)]));
   const authorizationServer = await authorizationServerFor(config, [...policies.values()], parts);
@@ -98,8 +95,13 @@ export async function wire(
     config,
     backends,
     authorizationServer,
-    site: siteOf({ config, parts, servers, authorizationServer }),
+    site: siteOf({ config, parts, servers, authorizationServer, before }),
   };
+}
+
+function unchanged(server: ServerConfig, before: Wiring | null): Backend | undefined {
+  const running = before?.backends.get(server.name);
+  return running && isSame(running.config, server) ? running : undefined;
 }
 
 function backend(server: ServerConfig, parts: Parts): Backend {
@@ -192,16 +194,17 @@ function localKeys(embedded: AuthorizationServer): JWTVerifyGetKey {
 }
 
 interface SiteParts {
+  readonly before: Wiring | null;
   readonly config: Config;
   readonly parts: Parts;
   readonly servers: readonly ProtectedServer[];
   readonly authorizationServer: AuthorizationServer | null;
 }
 
-function siteOf({ config, parts, servers, authorizationServer }: SiteParts): Site {
+function siteOf({ config, parts, servers, authorizationServer, before }: SiteParts): Site {
   const secure = config.publicUrl.startsWith('https:');
   return {
-    runtime: runtimeOf(config, parts),
+    runtime: runtimeOf(config, parts, before),
     servers: new Map(config.servers.map(({ path }, index) => [path, required(servers[index])])),
     resourceMetadata: documents(config, servers, authorizationServer),
     authorizationServer,
@@ -217,17 +220,30 @@ function siteOf({ config, parts, servers, authorizationServer }: SiteParts): Sit
   };
 }
 
-function runtimeOf(config: Config, parts: Parts): Runtime {
+function runtimeOf(config: Config, parts: Parts, before: Wiring | null): Runtime {
   const { clock, log, audit, limiter, sessions, streams } = parts;
   const { limits, http } = config;
-  const flood = createFloodGuard({
-    address: limits.address,
-    failures: limits.addressFailures,
-    maxAddresses: 100_000,
-  });
-  const concurrency = createConcurrency(limits.concurrent);
-  const streamSlots = createConcurrency(streamPlaces);
-  return { clock, log, audit, limiter, flood, concurrency, streamSlots, limits, http, sessions, streams };
+  return { clock, log, audit, limiter, ...guardsFor(config, before), limits, http, sessions, streams };
+}
+
+/** Counters go on over a reload that leaves the limits as they are: what was taken is not given back. */
+function guardsFor(
+  { limits }: Config,
+  before: Wiring | null,
+): Pick<Runtime, 'flood' | 'concurrency' | 'streamSlots'> {
+  if (before && isSame(before.config.limits, limits)) {
+    const { flood, concurrency, streamSlots } = before.site.runtime;
+    return { flood, concurrency, streamSlots };
+  }
+  return {
+    flood: createFloodGuard({
+      address: limits.address,
+      failures: limits.addressFailures,
+      maxAddresses: 100_000,
+    }),
+    concurrency: createConcurrency(limits.concurrent),
+    streamSlots: createConcurrency(streamPlaces),
+  };
 }
 
 /** RFC 9728 section 3.1: between host and path. MCP also has the root form, which can speak of one server only. */
