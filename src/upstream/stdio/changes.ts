@@ -6,10 +6,11 @@ export const changeKinds: readonly ChangeKind[] = ['tools', 'prompts', 'resource
 
 /** Somebody who wants to hear of changes: a legacy session, or a `subscriptions/listen` that the gateway serves. */
 export interface Subscriber {
+  /** An idle child is not stopped under it. */
+  readonly keepsChild: boolean;
   changed(kind: ChangeKind): void;
   /** `params` is the JSON text of the params of `notifications/resources/updated`. */
   updated(params: string): void;
-  keepAlive(): void;
 }
 
 /** Whether a child says that it announces changes of this list. */

@@ -48,6 +48,7 @@ export function readChildMessage(bytes: Buffer): ChildMessage | null {
   if (!isJsonObject(value) || value['jsonrpc'] !== '2.0') return null;
   const hasAnswer = Object.hasOwn(value, 'result') || Object.hasOwn(value, 'error');
   if (typeof value['method'] !== 'string' && !hasAnswer) return null;
+  if (kindOf(value) === 'request' && !isId(value['id'])) return null;
   // CR is white space here and a line end in an event stream
   return new ChildMessage(text.replaceAll('\r', ' '), value);
 }
@@ -60,6 +61,10 @@ export function isJsonObject(value: Json | undefined): value is JsonObject {
 export function objectAt(parent: JsonObject, key: string): JsonObject {
   const value = Object.hasOwn(parent, key) ? parent[key] : undefined;
   return isJsonObject(value) ? value : {};
+}
+
+function isId(value: Json | undefined): boolean {
+  return typeof value === 'string' || typeof value === 'number';
 }
 
 function kindOf(value: JsonObject): ChildMessageKind {

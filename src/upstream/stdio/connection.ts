@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/index.ts';
 import type { UpstreamFailure } from '../upstream.ts';
 import { type ChildMessage, objectAt, readChildMessage } from './child-message.ts';
 import { notificationText, requestText } from './envelope.ts';
@@ -74,18 +75,24 @@ export class Connection {
     return id;
   }
 
-  /** Sends a request of the gateway itself and waits for its answer. Rejects when the child is lost. */
-  request(method: string, params: string | null): Promise<ChildMessage> {
-    return new Promise((resolve, reject) => {
-      const onLost = (failure: UpstreamFailure) => reject(new ConnectionLost(failure));
-      const sent = this.send(method, () => params, {
-        isSubscription: false,
-        onResponse: resolve,
-        onNotification() {},
-        onLost,
-      });
-      if (typeof sent !== 'number') onLost(sent);
-    });
+  /**
+   * Sends a request of the gateway itself and waits for its answer. Rejects with ConnectionLost when the child is
+   * lost, or gives no answer in time.
+   */
+  request(method: string, params: string | null, timeoutMs = ownRequestMs): Promise<ChildMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<ChildMessage>();
+    const onLost = (failure: UpstreamFailure) => reject(new ConnectionLost(failure));
+    const pending = { isSubscription: false, onResponse: resolve, onNotification() {}, onLost };
+    const sent = this.send(method, () => params, pending);
+    if (typeof sent !== 'number') {
+      onLost(sent);
+      return promise;
+    }
+    const timer = setTimeout(() => {
+      this.cancel(sent, 'timed out');
+      onLost({ code: 'upstream_timeout', detail: `the child did not answer ${method}` });
+    }, timeoutMs);
+    return promise.finally(() => clearTimeout(timer));
   }
 
   notify(method: string, params: string | null): boolean {
@@ -105,7 +112,15 @@ export class Connection {
 
   receive(bytes: Buffer): void {
     if (this.#lost) return;
-    const message = readChildMessage(bytes);
+    try {
+      this.#dispatch(readChildMessage(bytes));
+    } catch {
+      // whatever a child writes, it does not end the gateway
+      this.counts.ignored += 1;
+    }
+  }
+
+  #dispatch(message: ChildMessage | null): void {
     if (message === null) this.counts.ignored += 1;
     else if (message.kind === 'response') this.#respond(message);
     else if (message.kind === 'request') this.#events.onRequest(message);
@@ -128,7 +143,11 @@ export class Connection {
       return;
     }
     this.#pending.delete(message.id as number);
-    pending.onResponse(message);
+    try {
+      pending.onResponse(message);
+    } catch (error) {
+      pending.onLost({ code: 'upstream_invalid', detail: `the answer cannot be used: ${messageOf(error)}` });
+    }
   }
 
   #notification(message: ChildMessage): void {
@@ -154,6 +173,9 @@ export class ConnectionLost extends Error {
     this.failure = failure;
   }
 }
+
+/** For requests of the gateway itself, such as subscribing. */
+const ownRequestMs = 60_000;
 
 const behind: UpstreamFailure = { code: 'upstream_unavailable', detail: 'the child does not read its input' };
 

@@ -50,7 +50,7 @@ export class Host {
   }
 
   get isIdle(): boolean {
-    return this.slot.pending === 0 && this.calls.size === 0;
+    return this.calls.size === 0 && !this.slot.isWanted;
   }
 
   get clientAnswerTimeoutMs(): number {

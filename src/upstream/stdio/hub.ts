@@ -30,6 +30,13 @@ export class Hub {
     return this.#subscribers.size;
   }
 
+  /** Whether somebody waits for what the child may announce, though nobody calls. */
+  get isWatched(): boolean {
+    if (this.resources.size > 0) return true;
+    for (const { keepsChild } of this.#subscribers) if (keepsChild) return true;
+    return false;
+  }
+
   add(subscriber: Subscriber): void {
     this.#subscribers.add(subscriber);
   }
@@ -56,10 +63,6 @@ export class Hub {
     if (kind) this.#announce(kind);
     else if (message.method === 'notifications/resources/updated') this.#updated(message);
     else this.#options.onOther(message);
-  }
-
-  keepAlive(): void {
-    for (const subscriber of this.#subscribers) subscriber.keepAlive();
   }
 
   close(): void {

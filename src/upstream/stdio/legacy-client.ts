@@ -67,7 +67,7 @@ export class LegacyClients {
     const { params } = incoming.message;
     const host = pool.host(principalKey);
     const capabilities = objectAt(params, 'capabilities');
-    if (!shared && host.slot.pending === 0 && host.slot.line === null) {
+    if (!shared && !host.slot.isWanted && host.slot.line === null) {
       host.clientCapabilities = servableCapabilities(capabilities);
     }
     withChild(this.#front, host, {

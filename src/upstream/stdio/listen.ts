@@ -33,6 +33,7 @@ export function readFilter(params: JsonObject, peer: Peer, maxUris: number): Lis
 
 /** A `subscriptions/listen` of a modern client that the gateway serves for a legacy child. */
 export class ServedListen implements Subscriber {
+  readonly keepsChild = true;
   readonly #answer: Answer;
   readonly #hub: Hub;
   /** JSON text, for the envelope and for `subscriptionId`. */
@@ -70,10 +71,6 @@ export class ServedListen implements Subscriber {
 
   updated(params: string): void {
     this.#notify('notifications/resources/updated', params);
-  }
-
-  keepAlive(): void {
-    this.#answer.comment();
   }
 
   /** 2026-07-28 basic/patterns/subscriptions, section Graceful Closure. */

@@ -15,6 +15,8 @@ export class Pool {
   /** By principal; the shared child and the gateway's own stand under null. */
   readonly #hosts = new Map<string | null, Host>();
 
+  readonly #resting = new Set<Promise<void>>();
+
   constructor(options: PoolOptions) {
     this.#options = options;
   }
@@ -40,25 +42,41 @@ export class Pool {
 
   /** Starts the child where needed, in place of the longest idle one where there are too many. */
   async acquire(host: Host): Promise<Line> {
-    if (host.slot.processes === 0) this.#makeRoom(host);
+    if (host.slot.processes === 0) {
+      try {
+        this.#makeRoom(host);
+      } catch (error) {
+        this.#forget(host);
+        throw error;
+      }
+    }
     return await host.slot.acquire();
   }
 
   /** Ends children that were idle for too long, and forgets those that nobody depends on. */
   sweep(now: number): void {
     for (const [key, host] of [...this.#hosts]) {
-      if (key === null || !host.isIdle || host.hub.resources.size > 0) continue;
+      if (key === null || !host.isIdle || host.hub.isWatched) continue;
       if (now - host.slot.usedAt < this.#options.limits.processIdleMs) continue;
-      if (host.slot.processes > 0) void host.slot.rest();
-      else if (host.hub.size === 0) {
-        host.hub.close();
-        this.#hosts.delete(key);
-      }
+      if (host.slot.processes > 0) this.#rest(host);
+      else this.#forget(host);
     }
   }
 
   async stop(failure: UpstreamFailure): Promise<void> {
-    await Promise.all([...this.#hosts.values()].map((host) => host.stop(failure)));
+    await Promise.all([...[...this.#hosts.values()].map((host) => host.stop(failure)), ...this.#resting]);
+  }
+
+  #rest(host: Host): void {
+    const resting = host.slot.rest().finally(() => this.#resting.delete(resting));
+    this.#resting.add(resting);
+  }
+
+  /** Lets go of a place without a child, unless a session or a stream hangs on it. */
+  #forget(host: Host): void {
+    if (host.hub.size > 0 || host.principalKey === null) return;
+    host.hub.close();
+    this.#hosts.delete(host.principalKey);
   }
 
   #makeRoom(wanted: Host): void {
@@ -72,6 +90,7 @@ export class Pool {
         detail: 'as many children run as may, and all are busy',
       });
     }
-    void longest.slot.rest();
+    this.#rest(longest);
+    this.#forget(longest);
   }
 }

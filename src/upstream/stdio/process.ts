@@ -126,8 +126,11 @@ export class ServerProcess {
     this.#child.stdin.end();
     await this.#wait(closeGraceMs, () => this.#exited);
     if (this.#signal('SIGTERM')) await this.#wait(terminateGraceMs, () => this.#isGone());
-    // nothing survives this signal, so only the leader is waited for: others may stay zombies of a careless init
-    if (this.#signal('SIGKILL')) await this.#wait(killWaitMs, () => this.#exited);
+    // nothing survives this signal, so others than the leader are not waited for: an init may leave them as zombies
+    if (this.#signal('SIGKILL')) {
+      await this.#wait(killWaitMs, () => this.#exited);
+      await this.#wait(drainMs, () => this.#isGone());
+    }
     await this.#wait(2 * drainMs, () => this.#ended);
     this.#child.stdout.destroy();
     this.#child.stderr.destroy();

@@ -64,10 +64,6 @@ export class SessionStream {
     return this.#deliver(event);
   }
 
-  keepAlive(): void {
-    this.#answer?.comment();
-  }
-
   close(): void {
     this.#answer?.end();
     this.#answer = null;

@@ -15,6 +15,7 @@ export interface Cancellable {
 /** What one legacy client opened with `initialize`. Outlives the child. */
 export class Session implements ClientDeclaration, Subscriber {
   readonly id = randomToken();
+  readonly keepsChild = false;
   readonly principalKey: string | null;
   readonly clientInfo: JsonObject;
   readonly capabilities: JsonObject;
@@ -47,10 +48,6 @@ export class Session implements ClientDeclaration, Subscriber {
 
   updated(params: string): void {
     this.stream.send(notificationText('notifications/resources/updated', params), true);
-  }
-
-  keepAlive(): void {
-    this.stream.keepAlive();
   }
 
   track(key: string, call: Cancellable): void {

@@ -31,6 +31,8 @@ export interface SlotOptions {
   readonly log: Log;
   readonly server: string;
   readonly memory: EraMemory;
+  /** As configured: where a child stops to be what `memory` says, it is asked again. */
+  readonly protocol: EraMemory['era'];
   readonly counts: ConnectionCounts;
   /** Declared to a legacy child; empty unless the child belongs to one principal. */
   clientCapabilities(): JsonObject;
@@ -54,6 +56,7 @@ export class Slot {
   #nextAttemptAt = 0;
   #readyAt = 0;
   #starts = 0;
+  #acquiring = 0;
   #reason = '';
   /** Monotonic time of the last use, for stopping the longest idle one. */
   usedAt: number;
@@ -69,7 +72,12 @@ export class Slot {
   }
 
   get pending(): number {
-    return (this.#line?.connection.pending ?? 0) + (this.#attempt ? 1 : 0);
+    return this.#line?.connection.pending ?? 0;
+  }
+
+  /** Whether somebody waits for the child to be ready. */
+  get isWanted(): boolean {
+    return this.#acquiring > 0 || this.#attempt !== null;
   }
 
   get processes(): number {
@@ -79,9 +87,13 @@ export class Slot {
   /** The child, started where needed. Rejects with ConnectionLost. */
   async acquire(): Promise<Line> {
     this.usedAt = this.#options.clock.monotonic();
-    if (this.#line) return this.#line;
-    if (this.#attempt === null && this.state === 'down') await this.#patience();
-    return this.#begin();
+    this.#acquiring += 1;
+    try {
+      if (this.#attempt === null && this.state === 'down') await this.#patience();
+      return await this.#begin();
+    } finally {
+      this.#acquiring -= 1;
+    }
   }
 
   /** Ends the child and fails what waits for it. The slot cannot be used again. */
@@ -128,6 +140,7 @@ export class Slot {
       this.#ready(line);
       return line;
     } catch (error) {
+      this.#options.memory.era = this.#options.protocol;
       const reason = error instanceof ConnectionLost ? error.failure.detail : messageOf(error);
       this.#down(reason);
       throw unavailable(reason);
@@ -150,9 +163,11 @@ export class Slot {
     const clientCapabilities = this.#options.clientCapabilities();
     const process = this.#spawn(counts);
     const { connection } = process;
+    const late = `the child did not become ready in ${limits.handshakeTimeoutMs} ms`;
+    let isLate = false;
     const timer = setTimeout(() => {
-      const detail = `the child did not become ready in ${limits.handshakeTimeoutMs} ms`;
-      connection.lose({ code: 'upstream_unavailable', detail });
+      isLate = true;
+      connection.lose({ code: 'upstream_unavailable', detail: late });
     }, limits.handshakeTimeoutMs);
     try {
       const { probeTimeoutMs } = limits;
@@ -161,7 +176,8 @@ export class Slot {
       return { connection, peer };
     } catch (error) {
       void process.child.stop();
-      throw error;
+      // no ConnectionLost: the child is there, and a second one would not be faster
+      throw isLate ? new Error(late) : error;
     } finally {
       clearTimeout(timer);
     }

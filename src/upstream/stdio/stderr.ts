@@ -5,6 +5,7 @@ const readLimit = 64 * 1024;
 const shownCharacters = 2000;
 const linesPerSecond = 20;
 const burst = 100;
+const errorWords = /error|exception|cannot|could not|failed|not found|denied/i;
 
 // ECMA-48 control sequences, operating-system commands and two-character escapes
 const escapeSequences =
@@ -48,6 +49,7 @@ export class StderrLog {
   #refilledAt: number;
   #dropped = 0;
   #last = '';
+  #lastError = '';
 
   constructor(options: StderrOptions) {
     this.#options = options;
@@ -67,9 +69,9 @@ export class StderrLog {
     this.#lines.flush();
   }
 
-  /** The last line that was not empty, redacted and short, for the reason of a failed start. */
+  /** The line that best tells why the child failed, redacted and short; the last one where none speaks of an error. */
   last(): string {
-    return this.#last.slice(0, 200);
+    return (this.#lastError || this.#last).slice(0, 200);
   }
 
   #write(line: string): void {
@@ -80,6 +82,7 @@ export class StderrLog {
       .slice(0, shownCharacters);
     if (text === '') return;
     this.#last = text;
+    if (errorWords.test(text)) this.#lastError = text;
     if (!this.#take()) {
       this.#dropped += 1;
       return;

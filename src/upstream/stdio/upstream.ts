@@ -169,6 +169,7 @@ export class StdioServer implements StdioUpstream {
       server: name,
       shared: config.isolation === 'shared',
       memory: { era: config.protocol },
+      protocol: config.protocol,
       counts: this.#counts,
       sessionsOf: (principalKey) => sessions.of(principalKey),
       allSessions: () => sessions.all(),
@@ -180,7 +181,7 @@ export class StdioServer implements StdioUpstream {
 
   #sweep(): void {
     const { pool, sessions, clock } = this.#front;
-    for (const host of pool.hosts) host.hub.keepAlive();
+    for (const answer of this.#answers) answer.comment();
     sessions.sweep();
     pool.sweep(clock.monotonic());
     const { ignored, unmatched } = this.#counts;

@@ -133,3 +133,14 @@ test('stderr without end is bounded in rate', async () => {
     assert.ok(lines.filter(({ fields }) => fields['stderr']).length <= 130);
   });
 });
+
+test('a child that nests without end does not end the gateway', async () => {
+  for (const isolation of ['shared', 'principal'] as const) {
+    await withRaw({ isolation }, async ({ upstream }) => {
+      const client = modernClient(upstream, 'p');
+      const deep = await client.call('deep').done;
+      assert.ok(deep.failure?.code === 'upstream_invalid' || deep.result);
+      assert.equal((await client.call('echo').done).failure, null);
+    });
+  }
+});

@@ -159,3 +159,32 @@ test('children are bounded: the longest idle one makes room, busy ones stay', as
     await small.upstream.close();
   }
 });
+
+test('idle children of the modern era are stopped too; a stream keeps its child', async () => {
+  const own = upstreamFor(fixture('modern'), {
+    isolation: 'principal',
+    limits: { processIdleMs: 200, sweepMs: 50 },
+  });
+  const legacy = upstreamFor(fixture('raw'), {
+    protocol: 'legacy',
+    isolation: 'principal',
+    limits: { processIdleMs: 200, sweepMs: 50 },
+  });
+  try {
+    await modernClient(own.upstream, 'a').call('echo').done;
+    const notifications = { toolsListChanged: true };
+    const listens = [own, legacy].map(({ upstream }) =>
+      modernClient(upstream, 'b').send('subscriptions/listen', { notifications }),
+    );
+    for (const listen of listens) await listen.until(({ events }) => events.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    assert.equal(own.upstream.statistics().processes, 1);
+    assert.equal(legacy.upstream.statistics().processes, 1);
+    for (const listen of listens) listen.exchange?.abort();
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    assert.equal(own.upstream.statistics().processes + legacy.upstream.statistics().processes, 0);
+  } finally {
+    await own.upstream.close();
+    await legacy.upstream.close();
+  }
+});

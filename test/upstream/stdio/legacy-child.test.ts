@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { JsonObject } from '../../../src/protocol/index.ts';
 import { everything, legacyClient, modernClient, upstreamFor } from './harness.ts';
@@ -53,5 +56,23 @@ test('progress turns the answer into an event stream, with the token of the clie
       assert.equal((event['params'] as JsonObject)['progressToken'], 'mine');
     }
     assert.equal(answer.last['id'], 7);
+  }
+});
+
+test('the file system server reads a file for clients of either era', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'portcullis-'));
+  const server = 'node_modules/@modelcontextprotocol/server-filesystem/dist/index.js';
+  const files = upstreamFor([process.execPath, server, directory]);
+  try {
+    const path = join(directory, 'a.txt');
+    await writeFile(path, 'from the file');
+    for (const client of [modernClient(files.upstream), await legacyClient(files.upstream)]) {
+      assert.match((await client.call('read_text_file', { path }).done).body, /from the file/);
+      const outside = await client.call('read_text_file', { path: '/etc/hostname' }).done;
+      assert.equal(outside.result['isError'], true);
+    }
+  } finally {
+    await files.upstream.close();
+    await rm(directory, { recursive: true });
   }
 });
