@@ -119,7 +119,7 @@ async function submitSignIn(parts: InteractionParts, exchange: Exchange, form: U
 
 /** Somebody else was signed in: that session ends, and nothing of it carries over. */
 async function leaveOtherSession(
-  { provider }: InteractionParts,
+  { provider, options }: InteractionParts,
   interaction: Interaction,
   accountId: string,
 ) {
@@ -129,7 +129,7 @@ async function leaveOtherSession(
   const found = await provider().Session.findByUid(session.uid);
   await found?.destroy();
   delete interaction.session;
-  await interaction.save(interaction.exp - Math.floor(interaction.iat));
+  await interaction.save(Math.max(1, interaction.exp - Math.floor(options.clock.now() / 1000)));
 }
 
 async function showConsent(parts: InteractionParts, exchange: Exchange): Promise<void> {

@@ -20,10 +20,7 @@ export interface AuthorizationServerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: (event: AuditEvent) => void;
-  /**
-   * Fetches client metadata documents and the key sets they name. The address guard belongs in here; the default is the
-   * runtime's `fetch`, on which oidc-provider refuses sockets to special-use addresses.
-   */
+  /** Fetches client metadata documents and the key sets they name, instead of the guarded way out. For tests. */
   readonly cimdFetch?: typeof fetch;
 }
 

@@ -24,6 +24,8 @@ export interface ProviderParts {
   readonly accounts: AccountStore;
   readonly keys: Keys;
   readonly adapter: ReturnType<typeof createAdapterFactory>;
+  /** For what clients publish: their URLs are attacker-controlled. */
+  readonly fetchDocument: typeof fetch;
 }
 
 type Features = NonNullable<Configuration['features']>;
@@ -100,7 +102,7 @@ function configuration(parts: ProviderParts): Configuration {
       Session: sessionHours * 3600,
     },
     clientBasedCORS: () => false,
-    fetch: withoutRedirects(options.cimdFetch ?? globalThis.fetch) as NonNullable<Configuration['fetch']>,
+    fetch: withoutRedirects(parts.fetchDocument) as NonNullable<Configuration['fetch']>,
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 1 },
     renderError(ctx, out, error) {
       options.log.info({ error: out.error, detail: detailOf(error) }, 'authorization request refused');
@@ -135,7 +137,7 @@ function features(parts: ProviderParts): Features {
       ack: 'draft-02',
       allowFetch: fetchPolicy(parts),
       allowClient: () => true,
-      cacheDuration: { min: 60, max: 3600 },
+      cacheDuration: { min: 300, max: 3600 },
     },
     resourceIndicators: resourceIndicators(parts),
   };

@@ -2,11 +2,12 @@ import { mkdirSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import type Provider from 'oidc-provider';
 import { messageOf } from '../base/index.ts';
+import { createOutbound } from '../outbound/index.ts';
 import { createAccountPage } from './account-page.ts';
 import { type Account, createAccountStore, createSignIn } from './accounts/index.ts';
 import { endJson } from './answers.ts';
 import type { AuthorizationServer } from './authorization-server.ts';
-import { createRegistrationGate } from './clients/index.ts';
+import { createRegistrationGate, guardedFetch } from './clients/index.ts';
 import { type Addresses, auditProvider, createAudit, currentAddress } from './events.ts';
 import { createFormGuard } from './forms.ts';
 import { innerRequest } from './inner-request.ts';
@@ -59,8 +60,10 @@ export async function createAuthorizationServer(
       },
     },
   });
+  const outbound = createOutbound();
+  const fetchDocument = options.cimdFetch ?? guardedFetch(outbound);
   const start = (): Provider => {
-    const provider = createProvider({ options, accounts, keys, adapter });
+    const provider = createProvider({ options, accounts, keys, adapter, fetchDocument });
     auditProvider(provider, audit, addresses);
     answerForAccessTokens(provider, { issuer, keys, clock, revocations, accounts, audit, addresses });
     return provider;
@@ -156,6 +159,7 @@ export async function createAuthorizationServer(
     onRevoked: (listener) => revocations.onAdded(listener),
     async close() {
       for (const timer of timers) clearInterval(timer);
+      await outbound.close();
       db.close();
     },
   };

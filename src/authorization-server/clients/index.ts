@@ -1,4 +1,4 @@
 export { applyClientRules } from './metadata.ts';
-export { createFetchPolicy, withoutRedirects } from './metadata-documents.ts';
+export { createFetchPolicy, guardedFetch, withoutRedirects } from './metadata-documents.ts';
 export { type RedirectTarget, redirectSource, redirectTarget } from './redirect-policy.ts';
 export { createRegistrationGate, type RegistrationGate } from './registration.ts';

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { Clock } from '../../base/index.ts';
+import type { Outbound } from '../../outbound/index.ts';
 
 const fetchesPerMinute = 30;
 const minuteMs = 60_000;
@@ -28,6 +29,23 @@ function isPublicName(clientId: string): boolean {
   const host = url.hostname.replace(/\.$/, '');
   if (isIP(host.replace(/^\[|\]$/g, '')) !== 0 || !host.includes('.')) return false;
   return !privateSuffixes.some((suffix) => host.endsWith(suffix));
+}
+
+/**
+ * How documents of clients (metadata, key sets) are fetched: through the guarded way out, on which a name that leads to a
+ * private address is not even connected to. Errors and sizes are judged there; caching times are ours.
+ */
+export function guardedFetch(outbound: Outbound): typeof fetch {
+  return async (input) => {
+    const url = input instanceof Request ? input.url : String(input);
+    const document = await outbound.fetchJson({
+      url,
+      trust: 'anyone',
+      timeoutMs: 2_500,
+      maxBytes: 64 * 1024,
+    });
+    return Response.json(document);
+  };
 }
 
 /** Redirects are never followed: the URL that was checked is the URL that answers (draft-ietf-oauth-client-id-metadata-document). */
