@@ -162,7 +162,7 @@ export const fileSchema = z.strictObject({
   auth: auth.prefault({}),
   tools: z.array(toolRule).max(4096).optional(),
   resources: z.strictObject({ scope: scope.default('mcp:resources:read') }).prefault({}),
-  prompts: z.strictObject({ scope: scope.default('mcp:prompts:read') }).prefault({}),
+  prompts: z.strictObject({ scope: scope.default('mcp:resources:read') }).prefault({}),
   limits: limits.prefault({}),
   audit: z
     .strictObject({

@@ -20,7 +20,7 @@ import {
 import { createConcurrency, createFloodGuard, createLimiter, type Limiter } from '../limits/index.ts';
 import type { Outbound } from '../outbound/index.ts';
 import type { OpenStreams, ProtectedServer, Runtime, SessionSeal } from '../pipeline/index.ts';
-import { compilePolicy, describeScope, type Policy } from '../policy/index.ts';
+import { builtInScopes, compilePolicy, describeScope, type Policy } from '../policy/index.ts';
 import {
   type Catalog,
   createCatalog,
@@ -125,7 +125,7 @@ async function authorizationServerFor(
   parts: Parts,
 ): Promise<AuthorizationServer | null> {
   if (config.auth.embedded === null) return null;
-  const scopes = [...new Set(policies.flatMap((policy) => policy.scopes()))];
+  const scopes = [...new Set([...builtInScopes, ...policies.flatMap((policy) => policy.scopes())])];
   return createAuthorizationServer({
     publicUrl: config.publicUrl,
     resources: config.servers.map(({ resource, name }) => ({ resource, name })),

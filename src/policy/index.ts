@@ -2,6 +2,7 @@ export type { Decision, Operation, RateLimit, ToolFacts } from './decision.ts';
 export { compilePolicy, type Policy, type PolicyOptions, type Visibility } from './policy.ts';
 export type { Attribute, ToolRules } from './rule.ts';
 export {
+  builtInScopes,
   challengeScopes,
   describeScope,
   type Granted,

@@ -7,6 +7,9 @@ export const toolsAdmin = 'mcp:tools:admin';
 export const resourcesRead = 'mcp:resources:read';
 export const promptsRead = 'mcp:prompts:read';
 
+/** What tokens can be asked for even where no rule names it: a hierarchy needs its top. */
+export const builtInScopes: readonly string[] = [toolsRead, toolsWrite, toolsAdmin, resourcesRead];
+
 /** The scopes with a meaning of their own, narrow before broad: the order of every list of scopes we send. */
 export const standardScopes: readonly string[] = [
   toolsRead,
