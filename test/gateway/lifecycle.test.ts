@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import { ConfigurationError } from '../../src/base/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { startFixtureServer } from '../support/fixture-server/index.ts';
@@ -160,10 +161,13 @@ describe('TLS', () => {
             `https://127.0.0.1:${test.port}/mcp`,
             { method: 'POST', rejectUnauthorized: false, agent: false },
             (response) => {
-              const subject = (response.socket as import('node:tls').TLSSocket).getPeerCertificate().subject
-                .CN;
+              const { subject } = (response.socket as TLSSocket).getPeerCertificate();
               response.resume();
-              resolve({ status: response.statusCode ?? 0, subject, headers: response.headers });
+              resolve({
+                status: response.statusCode ?? 0,
+                subject: String(subject.CN),
+                headers: response.headers,
+              });
             },
           );
           request.on('error', reject).end();
