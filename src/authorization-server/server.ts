@@ -1,166 +1,211 @@
-import { mkdirSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { messageOf } from '../base/index.ts';
-import { createOutbound } from '../outbound/index.ts';
+import { createOutbound, type Outbound } from '../outbound/index.ts';
+import type { Db } from '../store/index.ts';
 import { createAccountPage } from './account-page.ts';
-import { type Account, createAccountStore, createSignIn } from './accounts/index.ts';
+import { type Account, type AccountStore, createAccountStore, createSignIn } from './accounts/index.ts';
 import { endJson } from './answers.ts';
 import type { AuthorizationServer } from './authorization-server.ts';
 import { createRegistrationGate, guardedFetch } from './clients/index.ts';
-import { type Addresses, auditProvider, createAudit, currentAddress } from './events.ts';
+import { type Addresses, type Audit, auditProvider, createAudit, currentAddress } from './events.ts';
 import { createFormGuard } from './forms.ts';
 import { innerRequest } from './inner-request.ts';
 import { createInteractions } from './interactions.ts';
-import { openKeys } from './keys.ts';
+import { type Keys, openKeys } from './keys.ts';
+import { startMaintenance } from './maintenance.ts';
 import { authorizationServerMetadata, metadataPaths } from './metadata.ts';
 import { type AuthorizationServerOptions, issuerPath } from './options.ts';
 import { createProvider } from './provider.ts';
-import { openRevocationList } from './revocation.ts';
-import { createRoutes, ownsPath } from './routes.ts';
+import { openRevocationList, type RevocationList } from './revocation.ts';
+import { createRoutes, type Handler, ownsPath } from './routes.ts';
 import { createSessions } from './sessions.ts';
-import { createSetup } from './setup.ts';
-import { createAdapterFactory } from './stores/adapter.ts';
+import { createSetup, type Setup } from './setup.ts';
+import { createAdapterFactory, type RecordStoreEvents } from './stores/adapter.ts';
 import { openStore } from './stores/schema.ts';
 import { sweep } from './stores/sweep.ts';
 import { answerForAccessTokens, isRevoked } from './tokens.ts';
 
-const pollMs = 1_000;
-const sweepMs = 10 * 60_000;
 /** Longer than an access token's life by any clock difference that verifiers allow. */
 const skewMs = 5 * 60_000;
+
+/** What everything else is made of: the store, and what lives on it. */
+interface Foundation {
+  readonly options: AuthorizationServerOptions;
+  readonly issuer: string;
+  readonly tokenLifeMs: number;
+  readonly db: Db;
+  readonly keys: Keys;
+  readonly accounts: AccountStore;
+  readonly revocations: RevocationList;
+  readonly outbound: Outbound;
+  readonly addresses: Addresses;
+  readonly audit: Audit;
+}
 
 /** The embedded authorization server on its store. Throws OperationError if store or keys cannot be used. */
 export async function createAuthorizationServer(
   options: AuthorizationServerOptions,
 ): Promise<AuthorizationServer> {
-  const { publicUrl, config, clock, log, dataDir } = options;
-  const issuer = publicUrl + issuerPath;
-  const tokenLifeMs = config.accessTokenMinutes * 60_000 + skewMs;
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const keys = openKeys({ dataDir, clock, tokenLifeMs });
-  const db = openStore(dataDir);
-  const audit = createAudit(options);
-  const addresses: Addresses = new WeakMap();
-  const accounts = createAccountStore(db, clock);
-  const revocations = openRevocationList(db, clock);
-
-  const adapter = createAdapterFactory({
-    db,
-    clock,
-    events: {
-      grantEnded(grantId) {
-        if (revocations.has('grant', grantId)) return;
-        revocations.add('grant', grantId, clock.now() + tokenLifeMs);
-        audit('token.revoked', { address: currentAddress(addresses), data: { grant_id: grantId } });
-      },
-      refreshReused({ clientId, accountId, accepted }) {
-        const address = currentAddress(addresses);
-        audit('refresh.reused', { client_id: clientId, subject: accountId, address, data: { accepted } });
-      },
+  const foundation = layFoundation(options);
+  const { issuer, db, keys, revocations, outbound } = foundation;
+  let current = startProvider(foundation);
+  const { setup, routes } = await createHandlers(foundation, () => current);
+  const paths = metadataPaths(options.resources);
+  const stopMaintenance = startMaintenance({
+    log: options.log,
+    poll: () => revocations.refresh(),
+    sweep: () => {
+      if (tidy(foundation)) current = startProvider(foundation);
     },
   });
-  const outbound = createOutbound();
-  const fetchDocument = options.cimdFetch ?? guardedFetch(outbound);
-  const start = (): Provider => {
-    const provider = createProvider({ options, accounts, keys, adapter, fetchDocument });
-    auditProvider(provider, audit, addresses);
-    answerForAccessTokens(provider, { issuer, keys, clock, revocations, accounts, audit, addresses });
-    return provider;
-  };
-  let current = start();
-  const provider = () => current;
-
-  const forms = createFormGuard({ publicUrl, key: keys.formKey() });
-  const signIn = await createSignIn(accounts, clock);
-  const sessions = createSessions({ provider, accounts, publicUrl });
-  const setup = createSetup({
-    db,
-    clock,
-    accounts,
-    publicUrl,
-    forms,
-    audit,
-    signIn: (req: IncomingMessage, res, account: Account) =>
-      sessions.signIn(
-        innerRequest(req, { publicUrl: new URL(publicUrl), target: '/setup', body: null }),
-        res,
-        account,
-      ),
-  });
-  const scopes = options.scopes.map(({ scope }) => scope);
-  const paths = metadataPaths(options.resources);
-  const { dynamicRegistration, metadataDocuments } = config.clients;
-  const routes = createRoutes({
-    publicUrl,
-    provider,
-    addresses,
-    rules: { resources: options.resources, knownScopes: new Set(scopes), baseline: options.baseline },
-    metadata: authorizationServerMetadata({
-      issuer,
-      scopes,
-      metadataDocuments,
-      dynamicRegistration: dynamicRegistration !== null,
-    }),
-    metadataPaths: paths,
-    jwks: () => keys.publicKeys(),
-    registrationGate:
-      dynamicRegistration &&
-      createRegistrationGate({
-        db,
-        clock,
-        maxPerHour: dynamicRegistration.maxPerHour,
-        refused: (reason, address) => audit('client.refused', { address, data: { reason } }),
-      }),
-    interactions: createInteractions({ options, provider, accounts, signIn, forms, audit }),
-    account: createAccountPage({ options, sessions, signIn, forms, audit }),
-    setup: setup.handle,
-  });
-
-  const maintain = () => {
-    const removed = sweep(db, { now: clock.now(), unusedDays: dynamicRegistration?.unusedDays ?? null });
-    if (removed > 0) audit('client.removed', { data: { count: removed } });
-    if (!keys.rotateIfDue()) return;
-    current = start();
-    audit('keys.rotated', { data: { kid: keys.currentKid } });
-  };
-  maintain();
-  const guarded = (work: () => void) => () => {
-    try {
-      work();
-    } catch (error) {
-      log.error({ error: messageOf(error) }, 'authorization server: maintenance failed');
-    }
-  };
-  const timers = [
-    setInterval(
-      guarded(() => revocations.refresh()),
-      pollMs,
-    ),
-    setInterval(guarded(maintain), sweepMs),
-  ];
-  for (const timer of timers) timer.unref();
-
+  let closed = false;
   return {
     issuer,
     owns: (path) => ownsPath(path, paths),
-    async handle(req, res, { address }) {
-      try {
-        await routes(req, res, address);
-      } catch (error) {
-        log.error({ error: messageOf(error) }, 'authorization server: request failed');
-        if (res.headersSent) res.destroy();
-        else endJson(res, 500, { error: 'server_error' });
-      }
-    },
+    handle: (req, res, { address }) => answer(foundation, { routes, req, res, address }),
     keys: () => keys.publicKeys(),
     isRevoked: (token) => isRevoked(revocations, token),
     setupUrl: () => setup.url(),
     onRevoked: (listener) => revocations.onAdded(listener),
     async close() {
-      for (const timer of timers) clearInterval(timer);
+      if (closed) return;
+      closed = true;
+      stopMaintenance();
       await outbound.close();
       db.close();
     },
   };
+}
+
+function layFoundation(options: AuthorizationServerOptions): Foundation {
+  const { clock, dataDir } = options;
+  const tokenLifeMs = options.config.accessTokenMinutes * 60_000 + skewMs;
+  const db = openStore(dataDir);
+  return {
+    options,
+    issuer: options.publicUrl + issuerPath,
+    tokenLifeMs,
+    db,
+    keys: openKeys({ dataDir, clock, tokenLifeMs }),
+    accounts: createAccountStore(db, clock),
+    revocations: openRevocationList(db, clock),
+    outbound: createOutbound(),
+    addresses: new WeakMap(),
+    audit: createAudit(options),
+  };
+}
+
+/** oidc-provider with the keys of the moment. A new one takes over after a rotation: it has no state of its own. */
+function startProvider(foundation: Foundation): Provider {
+  const { options, accounts, keys, db, outbound, audit, addresses } = foundation;
+  const adapter = createAdapterFactory({ db, clock: options.clock, events: recordEvents(foundation) });
+  const fetchDocument = options.cimdFetch ?? guardedFetch(outbound);
+  const provider = createProvider({ options, accounts, keys, adapter, fetchDocument });
+  auditProvider(provider, audit, addresses);
+  answerForAccessTokens(provider, { ...foundation, clock: options.clock });
+  return provider;
+}
+
+function recordEvents({
+  options,
+  revocations,
+  audit,
+  addresses,
+  tokenLifeMs,
+}: Foundation): RecordStoreEvents {
+  return {
+    grantEnded(grantId) {
+      if (revocations.has('grant', grantId)) return;
+      revocations.add('grant', grantId, options.clock.now() + tokenLifeMs);
+      audit('token.revoked', { address: currentAddress(addresses), data: { grant_id: grantId } });
+    },
+    refreshReused({ clientId, accountId, accepted }) {
+      const address = currentAddress(addresses);
+      audit('refresh.reused', { client_id: clientId, subject: accountId, address, data: { accepted } });
+    },
+  };
+}
+
+/** Deletes what has expired and rotates the keys; true if they changed. */
+function tidy({ options, db, keys, audit }: Foundation): boolean {
+  const unusedDays = options.config.clients.dynamicRegistration?.unusedDays ?? null;
+  const removed = sweep(db, { now: options.clock.now(), unusedDays });
+  if (removed > 0) audit('client.removed', { data: { count: removed } });
+  if (!keys.rotateIfDue()) return false;
+  audit('keys.rotated', { data: { kid: keys.currentKid } });
+  return true;
+}
+
+async function createHandlers(
+  foundation: Foundation,
+  provider: () => Provider,
+): Promise<{ setup: Setup; routes: Handler }> {
+  const { options, db, keys, accounts, audit } = foundation;
+  const { publicUrl, clock } = options;
+  const forms = createFormGuard({ publicUrl, key: keys.formKey() });
+  const signIn = await createSignIn(accounts, clock);
+  const sessions = createSessions({ provider, accounts, publicUrl });
+  const startSession = (req: IncomingMessage, res: ServerResponse, account: Account) => {
+    const inner = innerRequest(req, { publicUrl: new URL(publicUrl), target: '/setup', body: null });
+    return sessions.signIn(inner, res, account);
+  };
+  const setup = createSetup({ db, clock, accounts, publicUrl, forms, audit, signIn: startSession });
+  const routes = createRoutes({
+    ...documents(foundation),
+    publicUrl,
+    provider,
+    addresses: foundation.addresses,
+    registrationGate: registrationGate(foundation),
+    interactions: createInteractions({ options, provider, accounts, signIn, forms, audit }),
+    account: createAccountPage({ options, sessions, signIn, forms, audit }),
+    setup: setup.handle,
+  });
+  return { setup, routes };
+}
+
+/** What can be said without looking at a request. */
+function documents({ options, issuer, keys }: Foundation) {
+  const scopes = options.scopes.map(({ scope }) => scope);
+  const { dynamicRegistration, metadataDocuments } = options.config.clients;
+  const metadata = authorizationServerMetadata({
+    issuer,
+    scopes,
+    metadataDocuments,
+    dynamicRegistration: dynamicRegistration !== null,
+  });
+  return {
+    rules: { resources: options.resources, knownScopes: new Set(scopes), baseline: options.baseline },
+    metadata,
+    metadataPaths: metadataPaths(options.resources),
+    jwks: () => keys.publicKeys(),
+  };
+}
+
+function registrationGate({ options, db, audit }: Foundation) {
+  const { dynamicRegistration } = options.config.clients;
+  if (dynamicRegistration === null) return null;
+  return createRegistrationGate({
+    db,
+    clock: options.clock,
+    maxPerHour: dynamicRegistration.maxPerHour,
+    refused: (reason, address) => audit('client.refused', { address, data: { reason } }),
+  });
+}
+
+async function answer(
+  { options }: Foundation,
+  exchange: { routes: Handler; req: IncomingMessage; res: ServerResponse; address: string },
+): Promise<void> {
+  const { routes, req, res, address } = exchange;
+  try {
+    await routes(req, res, address);
+  } catch (error) {
+    // A client that went away while its body was read is no fault of ours.
+    if (!req.readableAborted) {
+      options.log.error({ error: messageOf(error) }, 'authorization server: request failed');
+    }
+    if (res.headersSent || req.readableAborted) res.destroy();
+    else endJson(res, 500, { error: 'server_error' });
+  }
 }

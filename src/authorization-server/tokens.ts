@@ -3,7 +3,7 @@ import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Clock } from '../base/index.ts';
 import type { AccountStore } from './accounts/index.ts';
-import { type Addresses, type Audit, currentAddress } from './events.ts';
+import type { Addresses, Audit } from './events.ts';
 import type { Keys } from './keys.ts';
 import { grantClaim } from './options.ts';
 import type { RevocationList } from './revocation.ts';
@@ -38,7 +38,7 @@ export function answerForAccessTokens(provider: Provider, parts: TokenParts): vo
       return;
     }
     ctx.body = '';
-    if (own !== null) revokeAccessToken(own, parts);
+    if (own !== null) revokeAccessToken(own, parts, parts.addresses.get(ctx.req) ?? null);
   });
 }
 
@@ -70,13 +70,17 @@ function introspection(token: AccessToken): Record<string, unknown> {
 }
 
 /** RFC 7009 section 2.1: the token alone; the refresh token of its grant lives on. */
-function revokeAccessToken(token: AccessToken, { revocations, audit, addresses }: TokenParts): void {
+function revokeAccessToken(
+  token: AccessToken,
+  { revocations, audit }: TokenParts,
+  address: string | null,
+): void {
   if (revocations.has('jti', token.jti)) return;
   revocations.add('jti', token.jti, token.exp * 1000);
   audit('token.revoked', {
     client_id: token.client_id,
     subject: token.sub,
-    address: currentAddress(addresses),
+    address,
     data: { jti: token.jti },
   });
 }

@@ -191,7 +191,7 @@ describe('refresh tokens', () => {
       assert.deepEqual(second.server.keys(), first.server.keys());
     } finally {
       await second.close();
-      await first.close().catch(() => {});
+      await first.close();
     }
   });
 });
