@@ -80,11 +80,16 @@ const withoutModernMembers: ObjectEdit = {
   remove: (key) => key === 'resultType' || key === 'ttlMs' || key === 'cacheScope',
 };
 
+/** `name` and `version` are required, and a legacy client may have left them out. */
+function identity(session: ClientDeclaration | null): JsonObject {
+  return { ...gatewayInfo, ...session?.clientInfo };
+}
+
 function modernMeta({ peer, session }: Parties): [string, string][] {
   if (peer.era === 'legacy') return [];
   const meta: [string, string][] = [
     [metaKeys.protocolVersion, JSON.stringify(peer.revision)],
-    [metaKeys.clientInfo, JSON.stringify(session?.clientInfo ?? gatewayInfo)],
+    [metaKeys.clientInfo, JSON.stringify(identity(session))],
     [metaKeys.clientCapabilities, JSON.stringify(servableCapabilities(session?.capabilities ?? {}))],
   ];
   if (session?.logLevel) meta.push([metaKeys.logLevel, JSON.stringify(session.logLevel)]);

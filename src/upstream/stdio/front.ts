@@ -55,7 +55,10 @@ function deadlineOf(front: Front, answer: Answer): Deadline {
   const deadline = new Deadline(front.clock, {
     timeoutMs,
     factor: front.limits.progressFactor,
-    expire: () => answer.fail({ code: 'upstream_timeout', detail: `no answer in ${timeoutMs} ms` }),
+    expire: () => {
+      // a complete answer may still wait for a slow receiver
+      if (!answer.isOver) answer.fail({ code: 'upstream_timeout', detail: `no answer in ${timeoutMs} ms` });
+    },
   });
   answer.onOver(() => deadline.stop());
   return deadline;

@@ -1,4 +1,4 @@
-import type { Json } from '../../protocol/index.ts';
+import type { Json, JsonObject } from '../../protocol/index.ts';
 import type { UpstreamRequest } from '../upstream.ts';
 import type { Answer } from './answer.ts';
 import { servableCapabilities } from './bridge.ts';
@@ -9,6 +9,7 @@ import { type Front, forward, refuseMessage, withChild } from './front.ts';
 import type { Host } from './host.ts';
 import { type Incoming, type IncomingRequest, idKey, isRequest, stringAt } from './incoming.ts';
 import { initializeResult } from './introduction.ts';
+import type { StdioLimits } from './limits.ts';
 import { modernOnlyMethods } from './revisions.ts';
 import type { Session } from './sessions.ts';
 
@@ -68,15 +69,15 @@ export class LegacyClients {
     const host = pool.host(principalKey);
     const capabilities = objectAt(params, 'capabilities');
     if (!shared && !host.slot.isWanted && host.slot.line === null) {
-      host.clientCapabilities = servableCapabilities(capabilities);
+      host.clientCapabilities = short(servableCapabilities(capabilities), this.#front.limits);
     }
     withChild(this.#front, host, {
       answer,
       timed: true,
       use: ({ peer }) => {
         const session = sessions.create(principalKey, {
-          clientInfo: objectAt(params, 'clientInfo'),
-          capabilities,
+          clientInfo: short(objectAt(params, 'clientInfo'), this.#front.limits),
+          capabilities: short(servableCapabilities(capabilities), this.#front.limits),
         });
         host.hub.add(session);
         const result = initializeResult(peer, params['protocolVersion'], shared);
@@ -116,8 +117,9 @@ export class LegacyClients {
     const host = this.#front.pool.host(session.principalKey);
     const { resources } = host.hub;
     const isFull = resources.countOf(session) >= this.#front.limits.subscriptionsPerSubscriber;
-    if (uri === null || isFull || !resources.hasRoom(uri)) {
-      const message = uri === null ? 'uri is required' : 'Too many subscriptions';
+    const isUsable = uri !== null && uri.length <= this.#front.limits.keptCharacters;
+    if (!isUsable || isFull || !resources.hasRoom(uri)) {
+      const message = isUsable ? 'Too many subscriptions' : 'uri is missing or too long';
       refuseMessage(incoming, answer, { code: errorCodes.invalidParams, message });
       return;
     }
@@ -172,4 +174,9 @@ export class LegacyClients {
     const { id, isError } = incoming.message;
     session.requests.answer(id, { isError, raw: incoming.raw(isError ? 'error' : 'result') ?? '{}' });
   }
+}
+
+/** What is kept for the life of a session: a client that says too much about itself is taken to say nothing. */
+function short(declared: JsonObject, { keptCharacters }: StdioLimits): JsonObject {
+  return JSON.stringify(declared).length <= keptCharacters ? declared : {};
 }

@@ -32,6 +32,8 @@ export interface StdioLimits {
   readonly subscriptionsPerSubscriber: number;
   /** Open `subscriptions/listen` requests of one principal. */
   readonly listensPerPrincipal: number;
+  /** URIs that a client may subscribe to, and what it says about itself, are kept; so they are short. */
+  readonly keptCharacters: number;
   readonly replayEvents: number;
   readonly replayBytes: number;
   /** How long a client may take to answer a request of the server (a person may be typing). */
@@ -66,8 +68,9 @@ export const defaultLimits: StdioLimits = {
   processIdleMs: 5 * minute,
   subscriptionsPerSubscriber: 200,
   listensPerPrincipal: 32,
+  keptCharacters: 2048,
   replayEvents: 100,
-  replayBytes: mebibyte / 4,
+  replayBytes: 32 * 1024,
   clientAnswerTimeoutMs: 5 * minute,
   serverRequestsPerSession: 32,
   inputRounds: 8,

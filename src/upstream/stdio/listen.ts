@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../protocol/index.ts';
+import type { Json, JsonObject } from '../../protocol/index.ts';
 import type { Answer } from './answer.ts';
 import { announces, type ChangeKind, canSubscribe, changeKinds, type Subscriber } from './changes.ts';
 import { isJsonObject } from './child-message.ts';
@@ -6,6 +6,7 @@ import { notificationText, resultText } from './envelope.ts';
 import type { Peer } from './handshake.ts';
 import type { Hub } from './hub.ts';
 import { editMeta } from './json-text.ts';
+import type { StdioLimits } from './limits.ts';
 import { metaKeys } from './revisions.ts';
 
 /** What a `subscriptions/listen` asks for, as far as the child can give it. */
@@ -18,12 +19,13 @@ export interface ListenFilter {
  * Reads `params.notifications` of a caller.
  * @returns null where it is no filter
  */
-export function readFilter(params: JsonObject, peer: Peer, maxUris: number): ListenFilter | null {
+export function readFilter(params: JsonObject, peer: Peer, limits: StdioLimits): ListenFilter | null {
   const { notifications } = params;
   if (!isJsonObject(notifications)) return null;
   const uris = notifications['resourceSubscriptions'] ?? [];
-  if (!Array.isArray(uris) || uris.length > maxUris) return null;
-  if (!uris.every((uri) => typeof uri === 'string')) return null;
+  if (!Array.isArray(uris) || uris.length > limits.subscriptionsPerSubscriber) return null;
+  const isUri = (uri: Json): uri is string => typeof uri === 'string' && uri.length <= limits.keptCharacters;
+  if (!uris.every(isUri)) return null;
   const wanted = changeKinds.filter((kind) => notifications[`${kind}ListChanged`] === true);
   return {
     kinds: wanted.filter((kind) => announces(peer.capabilities, kind)),

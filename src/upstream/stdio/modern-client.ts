@@ -49,7 +49,7 @@ export class ModernClients {
     }
     this.#byEra(incoming, answer, false, ({ peer }) => {
       const { limits, pool, servedListens } = this.#front;
-      const filter = readFilter(incoming.message.params, peer, limits.subscriptionsPerSubscriber);
+      const filter = readFilter(incoming.message.params, peer, limits);
       if (filter === null) {
         refuseMessage(incoming, answer, {
           code: errorCodes.invalidParams,

@@ -50,6 +50,7 @@ export class StderrLog {
   #dropped = 0;
   #last = '';
   #lastError = '';
+  #unread = '';
 
   constructor(options: StderrOptions) {
     this.#options = options;
@@ -71,28 +72,38 @@ export class StderrLog {
 
   /** The line that best tells why the child failed, redacted and short; the last one where none speaks of an error. */
   last(): string {
-    return (this.#lastError || this.#last).slice(0, 200);
+    const unread = this.#clean(this.#unread);
+    const best = errorWords.test(unread) ? unread : this.#lastError || unread || this.#last;
+    return best.slice(0, 200);
   }
 
   #write(line: string): void {
-    const { redact, log, fields } = this.#options;
-    // redacted before and after: an escape sequence inside a secret would hide it from the first pass
-    const text = redact(neutralise(redact(line)))
-      .trim()
-      .slice(0, shownCharacters);
-    if (text === '') return;
-    this.#last = text;
-    if (errorWords.test(text)) this.#lastError = text;
     if (!this.#take()) {
+      // cleaned when it is asked for: a child must not cost more by writing faster
+      this.#unread = line;
       this.#dropped += 1;
       return;
     }
+    const text = this.#clean(line);
+    if (text === '') return;
+    this.#unread = '';
+    this.#last = text;
+    if (errorWords.test(text)) this.#lastError = text;
+    const { log, fields } = this.#options;
     const dropped = this.#dropped;
     this.#dropped = 0;
     log.info(
       dropped > 0 ? { ...fields, stderr: text, dropped } : { ...fields, stderr: text },
       'upstream wrote',
     );
+  }
+
+  #clean(line: string): string {
+    const { redact } = this.#options;
+    // redacted before and after: an escape sequence inside a secret would hide it from the first pass
+    return redact(neutralise(redact(line)))
+      .trim()
+      .slice(0, shownCharacters);
   }
 
   #take(): boolean {

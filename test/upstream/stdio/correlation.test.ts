@@ -137,17 +137,21 @@ test('a session cancels its own calls only', async () => {
 });
 
 test('a call that gets no answer in time fails, and the child is told', async () => {
-  const slow = upstreamFor(fixture('raw'), { protocol: 'legacy', requestTimeoutMs: 150 });
+  const slow = upstreamFor(fixture('raw'), {
+    protocol: 'legacy',
+    requestTimeoutMs: 400,
+    limits: { progressFactor: 4 },
+  });
   try {
     await slow.upstream.start();
     const client = modernClient(slow.upstream);
     const call = await client.call('hang').done;
     assert.equal(call.failure?.code, 'upstream_timeout');
     assert.equal((textOf(await client.call('cancelled').done) as unknown as number[]).length, 1);
-    const ticking = { name: 'ticking', arguments: { every: 60, steps: 6 }, _meta: { progressToken: 1 } };
+    const ticking = { name: 'ticking', arguments: { every: 100, steps: 8 }, _meta: { progressToken: 1 } };
     const working = await client.send('tools/call', ticking).done;
     assert.equal(working.failure, null, 'progress grants time');
-    const endless = { name: 'ticking', arguments: { every: 60, steps: 1000 }, _meta: { progressToken: 1 } };
+    const endless = { name: 'ticking', arguments: { every: 100, steps: 1000 }, _meta: { progressToken: 1 } };
     const talking = await client.send('tools/call', endless).done;
     assert.equal(talking.failure?.code, 'upstream_timeout', 'but not for ever');
   } finally {
@@ -177,4 +181,23 @@ test('after many aborted exchanges nothing is left', async () => {
   await own.upstream.close();
   const { processes: left, sessions: open } = own.upstream.statistics();
   assert.deepEqual([left, open], [0, 0]);
+});
+
+test('an answer that is complete is not taken back because its receiver is slow', async () => {
+  const own = upstreamFor(fixture('raw'), { protocol: 'legacy', requestTimeoutMs: 300 });
+  try {
+    await own.upstream.start();
+    const params = { name: 'progress', arguments: {}, _meta: { progressToken: 1 } };
+    const slow = modernClient(own.upstream).send('tools/call', params);
+    slow.accepts = false;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    assert.equal(slow.ended, false);
+    slow.accepts = true;
+    slow.exchange?.resume();
+    await slow.done;
+    assert.equal(slow.failure, null);
+    assert.ok(slow.result);
+  } finally {
+    await own.upstream.close();
+  }
 });

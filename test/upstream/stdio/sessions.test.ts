@@ -253,3 +253,16 @@ test('listens are bounded, and end in order when the gateway stops', async () =>
   assert.equal((await client.call('echo').done).failure?.code, 'shutting_down');
   assert.equal(small.upstream.state(), 'closed');
 });
+
+test('what a client says about itself is not kept without bound', async () => {
+  const filler = 'x'.repeat(5000);
+  const client = await legacyClient(upstream, { capabilities: { elicitation: { filler } } });
+  assert.equal((await client.send('resources/subscribe', { uri: `r:/${filler}` }).done).errorCode, -32602);
+  const notifications = { resourceSubscriptions: [`r:/${filler}`] };
+  const listen = await modernClient(upstream).send('subscriptions/listen', { notifications }).done;
+  assert.equal(listen.errorCode, -32602);
+  const many = { resourceSubscriptions: Array.from({ length: 201 }, (_, index) => `r:/${index}`) };
+  const refused = await modernClient(upstream).send('subscriptions/listen', { notifications: many }).done;
+  assert.equal(refused.errorCode, -32602);
+  assert.equal(upstream.statistics().subscriptions, 0);
+});
