@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import {
+  alice,
   codeRequest,
+  formsOf,
   obtainToken,
   type RunningAuthorizationServer,
   register,
@@ -127,6 +129,19 @@ describe('metadata', () => {
     const cookies = (started.headers['set-cookie'] as string[]).join('\n');
     assert.doesNotMatch(cookies, /evil|domain|secure/i);
     assert.match(cookies, /path=\/oauth\/authorize\//);
+    // The way back from the sign-in was stored when the lies were told.
+    const cookie = (started.headers['set-cookie'] as string[]).map((line) => line.split(';')[0]).join('; ');
+    const page = await fetch(String(started.headers['location']), { headers: { cookie } });
+    const formCookie = page.headers.getSetCookie().map((line) => line.split(';')[0]);
+    const [form] = formsOf(await page.text());
+    const signedIn = await fetch(form?.action ?? '', {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { cookie: [cookie, ...formCookie].join('; ') },
+      body: new URLSearchParams({ ...form?.fields, ...alice }),
+    });
+    assert.equal(signedIn.status, 303);
+    assert.ok(signedIn.headers.get('location')?.startsWith(`${as.url}/oauth/authorize/`));
     const registered = await rawRequest(`${as.issuer}/register`, {
       method: 'POST',
       headers: { ...lies, 'content-type': 'application/json' },

@@ -3,7 +3,8 @@ import { after, before, describe, it } from 'node:test';
 import { decodeJwt } from 'jose';
 import { openAccounts } from '../../src/authorization-server/index.ts';
 import { displayText } from '../../src/authorization-server/pages/text.ts';
-import { systemClock } from '../../src/base/index.ts';
+import { openStore } from '../../src/authorization-server/stores/schema.ts';
+import { Secret, systemClock } from '../../src/base/index.ts';
 import {
   alice,
   Browser,
@@ -26,10 +27,10 @@ async function openSignIn(as: RunningAuthorizationServer, clientId: string, more
   return { browser, url, response, html: await response.clone().text() };
 }
 
-async function openConsent(as: RunningAuthorizationServer, clientId: string, more = {}) {
+async function openConsent(as: RunningAuthorizationServer, clientId: string, more = {}, credentials = alice) {
   const { browser, html } = await openSignIn(as, clientId, more);
   const [form] = formsOf(html);
-  let response = await browser.submit(form?.action ?? '', { ...form?.fields, ...alice });
+  let response = await browser.submit(form?.action ?? '', { ...form?.fields, ...credentials });
   let url = '';
   for (let step = 0; step < 2; step += 1) {
     url = response.headers.get('location') ?? '';
@@ -92,6 +93,22 @@ describe('sign-in and consent pages', () => {
     assert.doesNotMatch(html, /Call tools that delete things/);
     assert.ok(html.includes(as.resource));
     assert.match(html, /alice/);
+  });
+
+  it('say what the account may not give, and do not promise it', async () => {
+    const { client_id } = await register(as);
+    const scope = 'mcp:tools:read mcp:tools:admin';
+    const { html } = await openConsent(as, client_id, { scope }, bob);
+    const [promised = '', withheld = ''] = html.split('will not get');
+    assert.match(promised, /Call tools that only read/);
+    assert.doesNotMatch(promised, /Call tools that delete things/);
+    assert.match(withheld, /Call tools that delete things/);
+    const nothing = await openConsent(as, client_id, { scope: 'mcp:tools:admin' }, bob);
+    assert.doesNotMatch(nothing.html, /value="allow"/);
+    const [form] = formsOf(nothing.html).filter(({ action }) => action.endsWith('/consent'));
+    const forced = await nothing.browser.submit(form?.action ?? '', { ...form?.fields, decision: 'allow' });
+    const back = await nothing.browser.request(forced.headers.get('location') ?? '');
+    assert.match(back.headers.get('location') ?? '', /error=access_denied/);
   });
 
   it('escape what a client says about itself', async () => {
@@ -163,6 +180,15 @@ describe('sign-in and consent pages', () => {
     const { client_id } = await register(as);
     const { url } = await openSignIn(as, client_id);
     assert.equal((await new Browser().request(url)).status, 400);
+    const [mine, theirs] = [codeRequest(as, client_id).url, codeRequest(as, client_id).url];
+    const own = await fetch(mine, { redirect: 'manual' });
+    const other = await fetch(theirs, { redirect: 'manual' });
+    const cookie = own.headers
+      .getSetCookie()
+      .map((line) => line.split(';')[0])
+      .join('; ');
+    const planted = await fetch(other.headers.get('location') ?? '', { headers: { cookie } });
+    assert.equal(planted.status, 400, 'the cookie of one request does not open another');
     assert.equal((await new Browser().request(`${as.issuer}/interaction/nope`)).status, 400);
     assert.equal((await new Browser().request(`${as.issuer}/interaction/..%2f..`)).status, 404);
   });
@@ -228,12 +254,14 @@ describe('sign-in and consent pages', () => {
     const { client_id } = await register(as);
     const accounts = openAccounts(as.dataDir, systemClock);
     try {
-      const { Secret } = await import('../../src/base/index.ts');
       const dave = { name: 'dave', password: 'a fourth long password' };
       await accounts.add({ name: dave.name, password: new Secret(dave.password), role: 'user' });
       const browser = new Browser();
       await obtainToken(as, client_id, { browser, credentials: dave });
-      accounts.remove('dave');
+      // As if the removal had come between two steps: the session is still there.
+      const db = openStore(as.dataDir);
+      db.exec("DELETE FROM accounts WHERE name = 'dave'");
+      db.close();
       const started = await browser.request(codeRequest(as, client_id).url.href);
       const page = await browser.request(started.headers.get('location') ?? '');
       assert.match(await page.text(), /<h1>Sign in<\/h1>/);
