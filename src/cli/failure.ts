@@ -14,7 +14,8 @@ export function reportFailure(error: unknown, output: Output, json: boolean): Ex
 function asText(error: unknown, output: Output): string {
   const label = output.bad('error:');
   if (error instanceof ConfigurationError) {
-    return `${label} ${count(error.faults.length)} in the configuration\n${visible(error.faults.map(formatFault).join('\n'))}`;
+    const lead = error.faults.length === 1 ? '' : `${error.faults.length} faults in the configuration\n`;
+    return `${label} ${lead}${visible(error.faults.map(formatFault).join('\n'))}`;
   }
   const hint = hintOf(error);
   return `${label} ${visible(messageOf(error))}${hint ? `\n  ${visible(hint)}` : ''}`;
@@ -29,10 +30,6 @@ function asJson(error: unknown): object {
 
 function hintOf(error: unknown): string | undefined {
   return error instanceof UsageError || error instanceof OperationError ? error.hint : undefined;
-}
-
-function count(faults: number): string {
-  return faults === 1 ? '1 fault' : `${faults} faults`;
 }
 
 /** A file that somebody sent may hold escape sequences: they are shown, not obeyed. */

@@ -100,7 +100,7 @@ function checkWords(
 
 function missingTerminator(command: Command, help: string): UsageError {
   return new UsageError(
-    'the server’s command must follow --',
+    'the command of the server must follow --',
     `write ${help.replace(/ --help$/, '')} [options] -- program argument (see ${command.name} --help)`,
   );
 }

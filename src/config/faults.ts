@@ -48,7 +48,7 @@ function explainIssue(issue: Issue, raw: unknown, base: Path = []): Suggested[] 
     case 'invalid_key':
       return issue.issues.flatMap((inner) => explainIssue({ ...inner, path: [] } as Issue, raw, path));
     case 'invalid_type':
-      return [wrongType(issue.expected, valueAt(raw, path), path)];
+      return [wrongType(issue, valueAt(raw, path), path)];
     case 'invalid_value':
       return [wrongValue(issue.values.map(String), valueAt(raw, path), path)];
     case 'too_small':
@@ -88,8 +88,14 @@ function unknownKey(parent: Path, key: string): Suggested {
   return { path, message: 'is no known key', hint: choices };
 }
 
-function wrongType(expected: string, value: unknown, path: Path): Finding {
+function wrongType(
+  { expected, message }: { expected: string; message: string },
+  value: unknown,
+  path: Path,
+): Finding {
   if (value === undefined) return { path, message: 'is missing' };
+  const [own = '', hint] = message.split('\n');
+  if (hint !== undefined) return { path, message: own, hint };
   const kinds: Record<string, string> = {
     string: 'a text',
     number: 'a number',

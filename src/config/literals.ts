@@ -75,7 +75,7 @@ function secretArguments(command: readonly unknown[], parent: Path): Finding[] {
       {
         path: [...parent, index],
         message: 'looks like a secret in an argument, which every process of the machine can read',
-        hint: 'let the server read it from its environment: env: { NAME: { env: NAME } }',
+        hint: 'let the server read it from its environment: env: { NAME: { env: NAME } } (--env NAME)',
       },
     ];
   });

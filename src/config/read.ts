@@ -7,7 +7,7 @@ import { type Finding, findingsOf, withoutRepeats } from './faults.ts';
 import { findLiterals } from './literals.ts';
 import { findMisplaced } from './misplaced.ts';
 import { type FileConfig, fileSchema, type PartialFileConfig } from './schema.ts';
-import type { Source } from './source.ts';
+import { type Source, valueAt } from './source.ts';
 import { findUnsupported } from './unsupported.ts';
 import { maxFileBytes, yamlSource } from './yaml-source.ts';
 
@@ -63,13 +63,27 @@ function parseSections(raw: Record<string, unknown>): {
   const sections: Record<string, unknown> = {};
   const issues: z.core.$ZodIssue[] = [];
   for (const [key, schema] of Object.entries(fileSchema.shape)) {
-    const parsed = schema.safeParse(Object.hasOwn(raw, key) ? raw[key] : undefined);
-    if (parsed.success) sections[key] = parsed.data;
-    else issues.push(...parsed.error.issues.map((issue) => ({ ...issue, path: [key, ...issue.path] })));
+    const value = Object.hasOwn(raw, key) ? raw[key] : undefined;
+    const parsed = schema.safeParse(value);
+    if (!parsed.success)
+      issues.push(...parsed.error.issues.map((issue) => ({ ...issue, path: [key, ...issue.path] })));
+    const usable = parsed.success ? parsed : schema.safeParse(withoutUnknown(value, parsed.error.issues));
+    if (usable.success) sections[key] = usable.data;
   }
   const unknown = Object.keys(raw).filter((key) => !Object.hasOwn(fileSchema.shape, key));
   if (unknown.length > 0) {
     issues.push({ code: 'unrecognized_keys', keys: unknown, path: [], message: '' });
   }
   return { sections: sections as PartialFileConfig, issues };
+}
+
+/** A section without its unknown keys: they are faults already, and what they stand beside can still be checked. */
+function withoutUnknown(value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy = structuredClone(value);
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const parent = valueAt(copy, issue.path as (string | number)[]) as Record<string, unknown>;
+    for (const key of issue.keys) delete parent[key];
+  }
+  return copy;
 }

@@ -5,13 +5,20 @@ import { parseDuration, parseRate } from './units.ts';
 /** Null when the text is fine; else what is wrong with it and what to write. Never contains the text itself. */
 export type Verdict = null | { readonly message: string; readonly hint?: string };
 
-/** A string that passes `check`. The hint travels in the issue's `params`. */
+/**
+ * A string that passes `check`. The hint travels in the issue's `params`; what is no string at all (`limit: 60`) is told
+ * what an empty one would be told, message and hint on two lines.
+ */
 function text(check: (value: string) => Verdict) {
-  return z.string().superRefine((value, context) => {
-    const verdict = check(value);
-    if (verdict)
-      context.addIssue({ code: 'custom', message: verdict.message, params: { hint: verdict.hint } });
-  });
+  const { message, hint } = check('') ?? { message: 'must be a text' };
+  const error = hint ? `${message}\n${hint}` : message;
+  return z
+    .string({ error: ({ input }) => (input === undefined ? undefined : error) })
+    .superRefine((value, context) => {
+      const verdict = check(value);
+      if (verdict)
+        context.addIssue({ code: 'custom', message: verdict.message, params: { hint: verdict.hint } });
+    });
 }
 
 const matching = (pattern: RegExp, verdict: Exclude<Verdict, null>) =>
@@ -66,7 +73,7 @@ export const serverPath = text((value) => {
   if (!/^(?:\/[A-Za-z0-9._~-]+)+$/.test(value) || value.length > 256) {
     return {
       message: 'is no canonical path',
-      hint: 'begin with /, no % , no // and no / at the end, such as /mcp or /tickets/mcp',
+      hint: 'begin with /, no %, no // and no / at the end, such as /mcp or /tickets/mcp',
     };
   }
   if (/\/\.{1,2}(?:\/|$)/.test(value))

@@ -88,7 +88,7 @@ function targetOf({ words: [word], rest }: Given, self: string): ProtectOptions[
   if (word !== undefined) {
     if (/^https?:\/\//i.test(word)) return { url: word };
     throw new UsageError(
-      'the server’s command must follow --',
+      'the command of the server must follow --',
       `write ${self} protect [options] -- program argument`,
     );
   }
