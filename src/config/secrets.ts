@@ -32,7 +32,7 @@ export async function fetchSecrets(
 ): Promise<{ secrets: Secrets; findings: Finding[] }> {
   const secrets = new Map<string, Secret>();
   const findings: Finding[] = [];
-  const fetch = async (all: readonly Wanted[]) => {
+  const readAll = async (all: readonly Wanted[]) => {
     for (const one of all) {
       const value = await fetchOne(one.reference, context);
       const problem = typeof value === 'string' ? unusable(value, one) : value;
@@ -41,9 +41,9 @@ export async function fetchSecrets(
     }
   };
   const wanted = wantedSecrets(servers ?? {});
-  await fetch(wanted.filter(({ reference }) => !('command' in reference)));
+  await readAll(wanted.filter(({ reference }) => !('command' in reference)));
   if (findings.length === 0 && mayRunCommands()) {
-    await fetch(wanted.filter(({ reference }) => 'command' in reference));
+    await readAll(wanted.filter(({ reference }) => 'command' in reference));
   }
   return { secrets, findings };
 }

@@ -1,13 +1,14 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperationError } from '../base/index.ts';
+import { makePrivateDirectory } from '../store/index.ts';
 
 const keyBytes = 32;
 
 /** Reads the data directory's master key, or makes it at first start (mode 0600). Keys in use are derived from it by purpose. */
 export function masterKey(dataDir: string): { derive(purpose: string): Uint8Array } {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makePrivateDirectory(dataDir);
   const file = join(dataDir, 'master.key');
   try {
     // `wx`: of two processes that start at once, one writes and both read what it wrote.

@@ -8,3 +8,4 @@ export {
   type SqlValue,
   type Statement,
 } from './db.ts';
+export { makePrivateDirectory } from './directory.ts';

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { makePrivateDirectory } from '../../store/index.ts';
 import type { AuditEntry } from '../entry.ts';
 import { valuesOf } from '../schema.ts';
 import type { AuditSink } from './sink.ts';
@@ -34,7 +34,7 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
   let worker: Worker | undefined;
   return {
     async open() {
-      mkdirSync(dirname(options.file), { recursive: true, mode: 0o700 });
+      makePrivateDirectory(dirname(options.file));
       // The worker reads no environment: it holds secrets that the trail has no use for.
       const started = new Worker(workerFile, { workerData: settings, env: {}, execArgv: [] });
       worker = started;

@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Db, type Migrations, openDb } from '../../store/index.ts';
+import { type Db, type Migrations, makePrivateDirectory, openDb } from '../../store/index.ts';
 
 const migrations: Migrations = {
   name: 'authorization',
@@ -57,6 +56,6 @@ const migrations: Migrations = {
 
 /** Opens the store of the authorization server. The directory is made for its owner alone. */
 export function openStore(dataDir: string): Db {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makePrivateDirectory(dataDir);
   return openDb(join(dataDir, 'authorization.db'), migrations);
 }

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { timestamp } from '../../base/index.ts';
+import { makePrivateDirectory } from '../../store/index.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { passwordFromStdin, passwordFromTerminal } from '../password.ts';
@@ -25,7 +25,7 @@ export const usersAdd: Command = {
     const password = given.has('password-stdin')
       ? await passwordFromStdin(context.stdin)
       : await passwordFromTerminal(context);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makePrivateDirectory(directory);
     return withAccounts(directory, context, async (accounts) => {
       const account = await accounts.add({ name, password, role });
       if (context.json)
