@@ -20,6 +20,10 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 
       resolve(tooLarge);
       return;
     }
+    if (request.destroyed) {
+      resolve(endedEarly()); // gone while something else was waited for: no event will come any more
+      return;
+    }
     const chunks: Buffer[] = [];
     let size = 0;
     request.on('data', (chunk: Buffer) => {
@@ -34,22 +38,28 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 
     request.on('end', () =>
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)),
     );
-    request.on('error', () => resolve(refuse('malformed_request', 'The body ended early')));
-    request.on('close', () => resolve(refuse('malformed_request', 'The body ended early')));
+    request.on('error', () => resolve(endedEarly()));
+    request.on('close', () => resolve(endedEarly()));
   });
 }
+
+const endedEarly = (): Refusal => refuse('malformed_request', 'The body ended early');
+
+/** A client that takes nothing of its answer for this long is gone, whatever its connection says. */
+const defaultStallMs = 60_000;
+/** What is left of a declared body up to here is thrown away, so that the client gets to read why. */
+const discardedBytes = 4 * 1024 * 1024;
 
 /** ServerResponse → where the pipeline's answer goes. */
 export class NodeReply implements Reply {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #extra: Readonly<Record<string, string>>;
+  readonly #options: NodeReplyOptions;
 
-  /** @param extra headers of every answer: CORS, HSTS */
-  constructor(request: IncomingMessage, response: ServerResponse, extra: Readonly<Record<string, string>>) {
+  constructor(request: IncomingMessage, response: ServerResponse, options: NodeReplyOptions) {
     this.#request = request;
     this.#response = response;
-    this.#extra = extra;
+    this.#options = options;
   }
 
   start(status: number, headers: Readonly<Record<string, string>>): void {
@@ -57,20 +67,22 @@ export class NodeReply implements Reply {
       this.#response.destroy();
       return;
     }
-    // What is left of a body that nobody reads would be taken for the next request: the connection ends.
-    if (!this.#request.complete) this.#response.shouldKeepAlive = false;
-    this.#response.writeHead(status, { ...headers, ...this.#extra });
+    if (!this.#request.complete && !isSmall(this.#request)) this.#response.shouldKeepAlive = false;
+    this.#response.writeHead(status, { ...headers, ...this.#options.headers });
     if (headers['content-type'] === 'text/event-stream') this.#response.flushHeaders();
   }
 
   write(chunk: Buffer): boolean {
-    return this.#response.destroyed || this.#response.write(chunk);
+    if (this.#response.destroyed || this.#response.write(chunk)) return true;
+    this.#expectReading();
+    return false;
   }
 
   end(chunk?: Buffer): void {
     if (this.#response.destroyed) return;
     if (chunk && chunk.length > 0) this.#response.end(chunk);
     else this.#response.end();
+    if (this.#response.writableLength > 0) this.#expectReading();
   }
 
   cut(): void {
@@ -78,7 +90,10 @@ export class NodeReply implements Reply {
   }
 
   onDrain(listener: () => void): void {
-    this.#response.on('drain', listener);
+    this.#response.on('drain', () => {
+      this.#response.setTimeout(0);
+      listener();
+    });
   }
 
   onGone(listener: () => void): void {
@@ -90,4 +105,19 @@ export class NodeReply implements Reply {
       if (!this.#response.writableFinished) listener();
     });
   }
+
+  /** node:http destroys a connection on which nothing moves for this long. */
+  #expectReading(): void {
+    this.#response.setTimeout(this.#options.stallMs ?? defaultStallMs);
+  }
+}
+
+export interface NodeReplyOptions {
+  /** Headers of every answer: CORS, HSTS. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly stallMs?: number;
+}
+
+function isSmall(request: IncomingMessage): boolean {
+  return Number(request.headers['content-length'] ?? Number.NaN) <= discardedBytes;
 }

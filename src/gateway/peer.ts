@@ -33,7 +33,7 @@ export function createPeerReader(trustedProxies: readonly string[]): PeerReader 
     return {
       address: clientOf(request.headers['x-forwarded-for'], isTrusted) ?? socketAddress,
       throughTrustedProxy: true,
-      encrypted: encrypted || lastOf(request.headers['x-forwarded-proto']) !== 'http',
+      encrypted: encrypted || lastOf(request.headers['x-forwarded-proto']) === 'https',
     };
   };
 }

@@ -76,7 +76,7 @@ async function serveMcp(visit: Visit, server: ProtectedServer, site: Site): Prom
   await handle(
     {
       request: incomingRequest(request, visit.search, peer.address),
-      reply: new NodeReply(request, response, { ...corsHeaders(origin), ...site.headers }),
+      reply: new NodeReply(request, response, { headers: { ...corsHeaders(origin), ...site.headers } }),
       server,
       refusal: visit.refusal,
     },

@@ -56,12 +56,12 @@ export function createAuthenticator(verifiers: readonly Verifier[], clock: Clock
       // Keyed by digest: no token stays in memory (and a digest is as fast a key).
       const key = sha256Hex(token);
       const known = verified.get(key);
-      if (known) {
-        const refusal = stillGood(known, clock.now());
-        if (refusal === null) return known.token.principal;
+      if (known && isCurrent(known, clock.now())) {
+        if (!known.verifier.isRevoked(known.token)) return known.token.principal;
         verified.delete(key);
-        return refusal;
+        return refuse('token_revoked', 'The access token is no longer valid');
       }
+      if (known) verified.delete(key);
       const bad = rejected.get(key);
       if (bad && bad.until > clock.now()) return bad.refusal;
       let pending = running.get(key);
@@ -75,14 +75,9 @@ export function createAuthenticator(verifiers: readonly Verifier[], clock: Clock
   };
 }
 
-function stillGood(known: Cached, now: number): Refusal | null {
-  if (known.token.principal.expiresAt * 1000 <= now) {
-    return refuse('token_expired', 'The access token has expired');
-  }
-  if (known.verifier.isRevoked(known.token)) {
-    return refuse('token_revoked', 'The access token is no longer valid');
-  }
-  return null;
+/** Past its expiry a token is verified at each use: its verifier knows how far clocks may differ. */
+function isCurrent({ token }: Cached, now: number): boolean {
+  return token.principal.expiresAt * 1000 > now;
 }
 
 /** Picks the verifier by the unverified `iss`: nothing else of the token is believed before its signature is. */

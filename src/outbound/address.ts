@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 
 /**
  * Addresses that a URL from outside must never reach: this machine, its network, the cloud's metadata service
- * (IANA special-purpose registries). IPv4-mapped and NAT64 forms are unwrapped first.
+ * (IANA special-purpose registries). IPv4 inside of IPv6 (mapped, NAT64, 6to4, Teredo) is never public, whatever it holds.
  */
 const blocked = new BlockList();
 for (const [network, prefix] of [

@@ -1,20 +1,22 @@
-import { EventSplitter, eventData, isObject, type Json, withEventData } from '../protocol/index.ts';
+import type { Json } from '../protocol/index.ts';
 import type { AnswerHead, AnswerSink, Exchange, UpstreamFailure } from '../upstream/index.ts';
 import type { ClearedCall } from './call.ts';
 import type { CallRecord, Ending } from './call-record.ts';
+import { endingOf, isResponseTo, jsonOf } from './ending.ts';
+import { EventRelay } from './event-relay.ts';
 import type { OpenStream } from './open-streams.ts';
 import { answerTo, baseHeaders } from './outcome.ts';
 import type { Reply } from './request.ts';
 import type { Runtime } from './runtime.ts';
-import { viewOfToolList } from './tool-list-view.ts';
+import { viewOfMessage, viewOfToolList } from './tool-list-view.ts';
 
 /** Up to here an answer is held back, read and sent at once; beyond, it streams. */
 const bufferedBytes = 1024 * 1024;
 /** A tool list is always read whole, because it is changed; a larger one is refused. */
 const maxListBytes = 16 * 1024 * 1024;
-const maxEventBytes = 16 * 1024 * 1024;
 const comment = Buffer.from(':\n\n');
-const newline = 0x0a;
+/** What MCP answers with. Anything else reaches the client as text: no page of the upstream's is one of ours. */
+const passedTypes: ReadonlySet<string> = new Set(['application/json', 'text/event-stream']);
 
 const cancelled: Ending = {
   result: 'error',
@@ -24,8 +26,8 @@ const cancelled: Ending = {
 };
 
 /**
- * Passes one answer of the upstream to the client, notes how it ended before its last byte leaves, and changes one thing only: the
- * tool list, to what this caller may see.
+ * Passes one answer of the upstream to the client, notes how it ended before its last byte leaves, and changes one thing only: tool
+ * lists, to what this caller may see.
  */
 export class Answer implements AnswerSink, OpenStream {
   readonly standing: boolean;
@@ -39,10 +41,10 @@ export class Answer implements AnswerSink, OpenStream {
   #mode: 'waiting' | 'buffer' | 'stream' | 'events' | 'over' = 'waiting';
   #chunks: Buffer[] = [];
   #size = 0;
-  #splitter: EventSplitter | null = null;
-  #ending: Ending | null = null;
+  #relay: EventRelay | null = null;
   #quiet = true;
-  #betweenLines = true;
+  /** The client has not taken what was written last. */
+  #behind = false;
 
   constructor(call: ClearedCall, parts: { reply: Reply; record: CallRecord; runtime: Runtime }) {
     this.#call = call;
@@ -53,11 +55,19 @@ export class Answer implements AnswerSink, OpenStream {
     this.standing = call.httpMethod === 'GET' || call.operation.kind === 'listen';
   }
 
-  /** Ties the answer to its exchange: a client that goes away ends the upstream request. */
-  bind(exchange: Exchange): void {
-    this.#exchange = exchange;
-    this.#reply.onDrain(() => exchange.resume());
+  /**
+   * Starts the exchange that this is the answer of, unless the client has gone already: nobody would learn what the call did. A
+   * client that goes away later ends the upstream request.
+   */
+  open(start: () => Exchange): void {
     this.#reply.onGone(() => this.#gone());
+    if (this.#mode === 'over') return;
+    const exchange = start();
+    this.#exchange = exchange;
+    this.#reply.onDrain(() => {
+      this.#behind = false;
+      exchange.resume();
+    });
   }
 
   head(head: AnswerHead): void {
@@ -82,7 +92,7 @@ export class Answer implements AnswerSink, OpenStream {
 
   end(): void {
     if (this.#mode === 'buffer') this.#endBuffered();
-    else if (this.#mode === 'stream') this.#finish(this.#plainEnding());
+    else if (this.#mode === 'stream') this.#finish(endingOf(undefined, this.#head?.status ?? 200));
     else if (this.#mode === 'events') this.#endEvents();
   }
 
@@ -112,14 +122,18 @@ export class Answer implements AnswerSink, OpenStream {
 
   keepAlive(): void {
     if (this.#mode !== 'events') return;
-    if (this.#quiet && this.#betweenLines) this.#reply.write(comment);
+    if (this.#quiet && !this.#behind && this.#relay?.isBetweenEvents) this.#reply.write(comment);
     this.#quiet = true;
   }
 
-  /** Shutdown: the client sees an orderly end of the stream. */
+  /** Shutdown: a stream that was only listened to ends in order; an answer that is not whole is cut. */
   close(): void {
     if (this.#mode !== 'events') return;
     this.#exchange?.abort();
+    if (!this.standing) {
+      this.fail({ code: 'shutting_down', detail: 'cut by shutdown' });
+      return;
+    }
     this.#finish({
       result: 'success',
       reason: 'ok',
@@ -152,21 +166,32 @@ export class Answer implements AnswerSink, OpenStream {
     const head = this.#head;
     if (!head) return;
     const body = Buffer.concat(this.#chunks, this.#size);
-    const json = body.length > 0 ? parsed(body.toString('utf8')) : undefined;
-    const sent = this.#isList && head.status < 300 ? this.#viewOfList(json) : body;
+    const json = body.length > 0 ? jsonOf(body.toString('utf8')) : undefined;
+    const unreadable = this.#unreadableBody(json, head.status);
+    const sent = unreadable ? null : this.#viewOf(body, json);
     if (sent === null) {
-      this.#unreadable('the answer to tools/list cannot be read');
+      this.#unreadable(unreadable ?? 'the answer to tools/list cannot be read');
       return;
     }
     this.#over(endingOf(json, head.status));
-    const length = sent.length === 0 && head.status === 202 ? {} : { 'content-length': String(sent.length) };
+    const length = sent.length === 0 ? {} : { 'content-length': String(sent.length) };
     this.#reply.start(head.status, { ...this.#headers(head), ...length });
     this.#reply.end(sent);
   }
 
-  #viewOfList(json: Json | undefined): Buffer | null {
-    const view = json === undefined ? null : viewOfToolList(json, this.#call);
-    return view && Buffer.from(JSON.stringify(view));
+  /** A request is answered by a response. Errors of HTTP may say anything. */
+  #unreadableBody(json: Json | undefined, status: number): string | null {
+    const { message } = this.#call;
+    if (status >= 300 || message?.kind !== 'request' || isResponseTo(message, json)) return null;
+    return 'the answer is no JSON-RPC response to the request';
+  }
+
+  #viewOf(body: Buffer, json: Json | undefined): Buffer | null {
+    if (json === undefined) return body;
+    const isList = this.#isList && (this.#head?.status ?? 0) < 300;
+    const view = isList ? viewOfToolList(json, this.#call) : viewOfMessage(json, this.#call);
+    if (view === json && !isList) return body;
+    return view === null ? null : Buffer.from(JSON.stringify(view));
   }
 
   #openStream(head: AnswerHead): void {
@@ -177,57 +202,38 @@ export class Answer implements AnswerSink, OpenStream {
 
   #openEvents(head: AnswerHead): void {
     this.#mode = 'events';
-    this.#splitter = new EventSplitter(maxEventBytes);
+    this.#relay = new EventRelay(this.#call);
     this.#runtime.streams.add(this);
     this.#reply.start(head.status, { ...this.#headers(head), 'x-accel-buffering': 'no' });
   }
 
   #events(chunk: Buffer): boolean {
     this.#quiet = false;
-    const events = this.#splitter?.push(chunk) ?? null;
-    if (events === null) {
-      // Too large to read: a call's stream goes on unread, a list's cannot.
-      this.#splitter = null;
-      if (this.#isList) this.#unreadable('an event of the tool list is too large');
-      return this.#isList || this.#write(chunk);
-    }
-    if (!this.#isList) {
-      for (const event of events) this.#notice(event);
-      return this.#write(chunk);
-    }
-    return events.map((event) => this.#write(this.#viewOfEvent(event))).every(Boolean);
+    return this.#pass(this.#relay?.push(chunk) ?? null);
   }
 
-  #write(chunk: Buffer): boolean {
-    if (chunk.length === 0) return true;
-    this.#betweenLines = chunk[chunk.length - 1] === newline;
-    return this.#reply.write(chunk);
-  }
-
-  /** Remembers how the call ended, from the event that is its response. */
-  #notice(event: Buffer): void {
-    const data = eventData(event);
-    const json = data === null ? undefined : parsed(data);
-    if (isObject(json) && !('method' in json)) this.#ending = endingOf(json, 200);
-  }
-
-  #viewOfEvent(event: Buffer): Buffer {
-    this.#notice(event);
-    const data = eventData(event);
-    if (data === null || data === '') return event;
-    const json = parsed(data);
-    const view = json === undefined ? null : viewOfToolList(json, this.#call);
-    return view === null ? Buffer.alloc(0) : withEventData(event, JSON.stringify(view));
+  #pass(events: Buffer | null): boolean {
+    if (events === null) this.#unreadable('an event that may hold a tool list cannot be read');
+    if (events === null || events.length === 0) return true;
+    this.#behind = !this.#reply.write(events);
+    return !this.#behind;
   }
 
   #endEvents(): void {
-    const rest = this.#splitter?.rest() ?? Buffer.alloc(0);
-    if (this.#isList && rest.length > 0) this.#write(this.#viewOfEvent(rest));
-    this.#finish(this.#plainEnding());
+    this.#pass(this.#relay?.rest() ?? null);
+    if (this.#mode === 'events') this.#finish(this.#endingOfEvents());
   }
 
-  #plainEnding(): Ending {
-    return this.#ending ?? endingOf(undefined, this.#head?.status ?? 200);
+  #endingOfEvents(): Ending {
+    const status = this.#head?.status ?? 200;
+    const noted = this.#relay?.ending;
+    if (noted) return { ...noted, status };
+    const plain = endingOf(undefined, status);
+    if (this.standing || this.#call.message?.kind !== 'request') return plain;
+    const detail = 'the stream ended before the response';
+    // Up to 2025-11-25 the client may come back for the rest (basic/transports, "Resumability").
+    if (this.#call.era === 'legacy') return { ...plain, detail: plain.detail ?? detail };
+    return { result: 'error', reason: 'upstream_invalid', detail, status };
   }
 
   #finish(ending: Ending): void {
@@ -251,36 +257,13 @@ export class Answer implements AnswerSink, OpenStream {
 
   #headers(head: AnswerHead): Record<string, string> {
     const headers: Record<string, string> = { ...baseHeaders(this.#call), ...head.headers };
-    if (head.contentType) headers['content-type'] = head.contentType;
+    if (head.contentType) {
+      headers['content-type'] = passedTypes.has(head.contentType) ? head.contentType : 'text/plain';
+    }
     if (head.session !== null && this.#call.era === 'legacy') {
       const owner = { server: this.#call.server.name, principal: this.#call.principal.key };
       headers['mcp-session-id'] = this.#runtime.sessions.seal(owner, head.session);
     }
     return headers;
   }
-}
-
-function parsed(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}
-
-/** @param json the JSON-RPC response, if one could be read */
-function endingOf(json: Json | undefined, status: number): Ending {
-  const response = isObject(json) ? json : {};
-  const error = response['error'];
-  if (isObject(error)) {
-    const code = typeof error['code'] === 'number' ? `code ${error['code']}` : null;
-    return { result: 'error', reason: 'rpc_error', detail: code, status };
-  }
-  const result = response['result'];
-  if (isObject(result) && result['isError'] === true) {
-    return { result: 'error', reason: 'tool_error', detail: null, status };
-  }
-  if (status >= 400)
-    return { result: 'error', reason: 'upstream_invalid', detail: `status ${status}`, status };
-  return { result: 'success', reason: 'ok', detail: null, status };
 }

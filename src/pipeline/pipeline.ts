@@ -48,11 +48,10 @@ interface Passage {
 /** The steps, in order: each gives the grown call or a refusal. */
 async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage): Promise<Refusal | null> {
   if (arrival.refusal) return arrival.refusal;
-  // Read first, so that the record says what was tried; but who may not be here does not learn what was wrong with it.
-  const parsed = await parse(call, runtime);
   const principal = await authenticate(call, runtime);
-  if (isRefusal(principal)) return principal;
-  Object.assign(call, { principal }); // the record names who, whatever was wrong with the message
+  if (isRefusal(principal)) return turnAway(call, principal, runtime);
+  Object.assign(call, { principal }); // the record names who, whatever is wrong with the message
+  const parsed = await parse(call, runtime, runtime.http.maxBodyBytes);
   if (isRefusal(parsed)) return parsed;
   const authorized = await authorize(Object.assign(parsed, { principal }), runtime);
   if (isRefusal(authorized)) return authorized;
@@ -63,8 +62,18 @@ async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage):
   const unrecorded = await recordIntent(cleared, records);
   if (unrecorded) return unrecorded;
   const answer = new Answer(cleared, { reply: arrival.reply, record: records, runtime });
-  answer.bind(forward(cleared, answer));
+  answer.open(() => forward(cleared, answer));
   return null;
+}
+
+/** A body that nobody vouches for is read up to here, to say in the record what was tried. */
+const strangersBytes = 16 * 1024;
+
+/** Strangers cost little: a small body is read for the record, and who comes too often is not read at all. */
+async function turnAway(call: ReceivedCall, refusal: Refusal, runtime: Runtime): Promise<Refusal> {
+  const bytes = Math.min(strangersBytes, runtime.http.maxBodyBytes);
+  if (refusal.code !== 'limit_address') await parse(call, runtime, bytes);
+  return refusal;
 }
 
 function receive({ server, request }: Arrival, { clock }: Runtime): ReceivedCall {

@@ -3,8 +3,8 @@ import { toolFacts } from '../upstream/index.ts';
 import type { AuthorizedCall } from './call.ts';
 
 /**
- * The answer to tools/list as this caller may see it: hidden tools left out, locked ones named as such, in a stable order. What is
- * shown follows from the same policy and facts as what may be called.
+ * The answer to tools/list as this caller may see it: hidden tools left out, in a stable order. What is shown follows from the same
+ * policy and facts as what may be called.
  *
  * @param json the upstream's JSON-RPC response
  * @returns the response to send, or null if it is none that can be read
@@ -15,19 +15,41 @@ export function viewOfToolList(json: Json, call: AuthorizedCall): JsonObject | n
   if (!isObject(result)) return 'error' in json || 'method' in json ? json : null;
   const tools = result['tools'];
   if (!Array.isArray(tools)) return null;
-  const shown = tools.flatMap((tool) => viewOfTool(tool, call));
-  shown.sort((a, b) => compare(String(a['name']), String(b['name'])));
-  // The list depends on the caller: no cache may give it to another (MCP 2026-07-28 server/utilities/caching).
-  const cache = call.era === 'modern' || 'cacheScope' in result ? { cacheScope: 'private' } : {};
-  return { ...json, result: { ...result, tools: shown, ...cache } };
+  const facts = tools.map(toolFacts).filter((found) => found !== null);
+  call.server.catalog.learn(facts);
+  return withTools(json, result, visible(tools, call), call);
 }
 
-function viewOfTool(tool: Json, call: AuthorizedCall): JsonObject[] {
-  const facts = toolFacts(tool);
-  if (facts === null || !isObject(tool)) return [];
-  const { policy, catalog } = call.server;
-  catalog.learn([facts]);
-  return policy.visibility(facts, call.principal.scopes) === 'hidden' ? [] : [tool];
+/**
+ * Any other message of the upstream as this caller may see it. A tool list comes by other ways than the answer to tools/list: a GET
+ * with Last-Event-ID replays one, and two requests with one id in a session get each other's answers. Nothing is learnt
+ * from those: a tool could make up such a message to change what is known of another.
+ *
+ * @returns `json` itself when there is nothing to leave out
+ */
+export function viewOfMessage(json: Json, call: AuthorizedCall): Json {
+  if (Array.isArray(json)) {
+    const views = json.map((message) => viewOfMessage(message, call));
+    return views.some((view, index) => view !== json[index]) ? views : json;
+  }
+  if (!isObject(json)) return json;
+  const result = json['result'];
+  if (!isObject(result) || !Array.isArray(result['tools'])) return json;
+  return withTools(json, result, visible(result['tools'], call), call);
+}
+
+function visible(tools: readonly Json[], { server, principal }: AuthorizedCall): JsonObject[] {
+  const shown = tools.filter((tool): tool is JsonObject => {
+    const facts = toolFacts(tool);
+    return facts !== null && server.policy.visibility(facts, principal.scopes) !== 'hidden';
+  });
+  return shown.sort((a, b) => compare(String(a['name']), String(b['name'])));
+}
+
+function withTools(json: JsonObject, result: JsonObject, tools: Json[], call: AuthorizedCall): JsonObject {
+  // The list depends on the caller: no cache may give it to another (MCP 2026-07-28 server/utilities/caching).
+  const cache = call.era === 'modern' || 'cacheScope' in result ? { cacheScope: 'private' } : {};
+  return { ...json, result: { ...result, tools, ...cache } };
 }
 
 /** By UTF-16 code units, not by locale: the same on every machine. */

@@ -67,7 +67,7 @@ export class EventSplitter {
 /** The `data` of an event, its lines joined; null for a comment or an event without data. */
 export function eventData(event: Buffer): string | null {
   let data: string | null = null;
-  for (const line of event.toString('utf8').split(/\r\n|\r|\n/)) {
+  for (const line of linesOf(event)) {
     if (!line.startsWith('data')) continue;
     const value = line === 'data' ? '' : line[4] === ':' ? line.slice(line[5] === ' ' ? 6 : 5) : null;
     if (value !== null) data = data === null ? value : `${data}\n${value}`;
@@ -77,9 +77,14 @@ export function eventData(event: Buffer): string | null {
 
 /** The same event (id, event and retry lines kept) with other data. `data` holds no line break: it is JSON. */
 export function withEventData(event: Buffer, data: string): Buffer {
-  const others = event
-    .toString('utf8')
-    .split(/\r\n|\r|\n/)
-    .filter((line) => line !== '' && line !== 'data' && !line.startsWith('data:'));
+  const others = linesOf(event).filter((line) => line !== '' && line !== 'data' && !line.startsWith('data:'));
   return Buffer.from([...others, `data: ${data}`, '', ''].join('\n'));
+}
+
+/** A byte order mark before the first line of a stream is none of the line's (section 9.2.5): readers leave it out. */
+function linesOf(event: Buffer): string[] {
+  return event
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .split(/\r\n|\r|\n/);
 }

@@ -18,6 +18,10 @@ export interface Catalog {
    * as one without annotations).
    */
   find(name: string): Promise<ToolFacts | 'unknown' | null>;
+  /**
+   * Waits as `find` does for a name that is unknown. A tool that nobody may know of takes the time of one that is not there.
+   */
+  recheck(): Promise<void>;
   /** Takes up what an answer to a caller's own tools/list said. */
   learn(tools: readonly ToolFacts[]): void;
   /** Reads the list now. @returns number of tools, or null if it cannot be read */
@@ -59,6 +63,11 @@ export function createCatalog(options: {
     return running;
   }
 
+  /** Reads the list again, unless that has been tried just now. */
+  async function recheck(): Promise<void> {
+    if (clock.monotonic() - triedAt > cooldownMs || running) await refresh();
+  }
+
   upstream.onToolsChanged(() => void refresh());
 
   return {
@@ -69,7 +78,7 @@ export function createCatalog(options: {
         if (now - readAt > freshMs && now - triedAt > cooldownMs) void refresh();
         return known;
       }
-      if (now - triedAt > cooldownMs || running) await refresh();
+      await recheck();
       return tools.get(name) ?? (complete ? 'unknown' : null);
     },
     learn(list) {
@@ -77,6 +86,7 @@ export function createCatalog(options: {
         if (tools.size < maxTools || tools.has(facts.name)) tools.set(facts.name, facts);
       }
     },
+    recheck,
     refresh,
   };
 }

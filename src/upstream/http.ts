@@ -7,6 +7,7 @@ import type {
   AnswerSink,
   Exchange,
   Upstream,
+  UpstreamFailure,
   UpstreamRequest,
   UpstreamState,
 } from './upstream.ts';
@@ -27,8 +28,8 @@ export function createHttpUpstream(options: {
   const url = new URL(config.url);
   const path = `${url.pathname}${url.search}`;
   // Two pools, so that open streams can never use up the connections that calls need.
-  const calls = newPool(url.origin, config, config.connections);
-  const streams = newPool(url.origin, config, null);
+  const calls = newPool(url.origin, config.connections);
+  const streams = newPool(url.origin, null);
   const configured = Object.entries(config.headers).map(
     ([name, value]) => [name.toLowerCase(), value] as const,
   );
@@ -37,11 +38,11 @@ export function createHttpUpstream(options: {
   return {
     start: async () => {},
     exchange(request, sink) {
-      const exchange = new HttpExchange(sink, (reached) => {
-        state = reached ? 'ready' : 'down';
+      const exchange = new HttpExchange(sink, config.requestTimeoutMs, (reached) => {
+        if (state !== 'closed') state = reached ? 'ready' : 'down';
       });
       if (state === 'closed') {
-        sink.fail({ code: 'shutting_down', detail: 'the upstream is closed' });
+        exchange.fail('shutting_down', 'the upstream is closed');
         return exchange;
       }
       const method = request.httpMethod;
@@ -62,12 +63,12 @@ export function createHttpUpstream(options: {
   };
 }
 
-function newPool(origin: string, config: HttpUpstreamConfig, connections: number | null): Pool {
+function newPool(origin: string, connections: number | null): Pool {
   return new Pool(origin, {
     connections,
-    // Streams last as long as they last; only the wait for an answer's head is bounded.
+    // The exchange keeps time itself: these two start again with every interim answer, and cannot tell a stream from an answer.
     bodyTimeout: 0,
-    headersTimeout: config.requestTimeoutMs,
+    headersTimeout: 0,
     connect: { timeout: 5000 },
     keepAliveTimeout: 30_000,
     pipelining: 1,
@@ -102,22 +103,32 @@ type Controller = Dispatcher.DispatchController;
 class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
   readonly #sink: AnswerSink;
   readonly #report: (reached: boolean) => void;
+  /** Runs until the head has come, then between two parts of an answer that is no event stream. Those last as long as they last. */
+  #deadline: NodeJS.Timeout | null;
   #controller: Controller | null = null;
   #over = false;
 
-  constructor(sink: AnswerSink, report: (reached: boolean) => void) {
+  constructor(sink: AnswerSink, timeoutMs: number, report: (reached: boolean) => void) {
     this.#sink = sink;
     this.#report = report;
+    this.#deadline = setTimeout(() => this.#late(), timeoutMs);
   }
 
   abort(): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#finish();
     this.#controller?.abort(new Error('the client went away'));
   }
 
   resume(): void {
     if (!this.#over) this.#controller?.resume();
+  }
+
+  fail(code: UpstreamFailure['code'], detail: string): void {
+    if (this.#over) return;
+    this.#finish();
+    this.#sink.fail({ code, detail });
+    this.#controller?.abort(new Error(detail));
   }
 
   onRequestStart(controller: Controller): void {
@@ -132,38 +143,53 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
   ): void {
     if (this.#over || status < 200) return;
     this.#report(true);
-    const refused = unusable(status);
-    if (refused) this.#fail('upstream_invalid', refused);
-    else this.#sink.head(answerHead(status, headers));
+    const unusable = unusableStatus(status) ?? unusableCoding(headers['content-encoding']);
+    if (unusable) {
+      this.fail('upstream_invalid', unusable);
+      return;
+    }
+    const head = answerHead(status, headers);
+    if (head.contentType === 'text/event-stream') this.#endDeadline();
+    this.#sink.head(head);
   }
 
   onResponseData(controller: Controller, chunk: Buffer): void {
     if (this.#over) return;
     if (!this.#sink.data(chunk)) controller.pause();
+    this.#deadline?.refresh();
   }
 
   onResponseEnd(): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#finish();
     this.#sink.end();
   }
 
   onResponseError(_controller: Controller, error: Error): void {
     if (this.#over) return;
-    this.#over = true;
     const code = (error as { code?: unknown }).code;
-    const timedOut = code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_CONNECT_TIMEOUT';
+    const timedOut = code === 'UND_ERR_CONNECT_TIMEOUT';
     if (!timedOut) this.#report(false);
-    this.#sink.fail({
-      code: timedOut ? 'upstream_timeout' : 'upstream_unavailable',
-      detail: `${typeof code === 'string' ? `${code} ` : ''}${messageOf(error)}`,
-    });
+    this.fail(
+      timedOut ? 'upstream_timeout' : 'upstream_unavailable',
+      `${typeof code === 'string' ? `${code} ` : ''}${messageOf(error)}`,
+    );
   }
 
-  #fail(code: 'upstream_invalid', detail: string): void {
+  #late(): void {
+    // A client that is behind holds the upstream up: that is not the upstream's silence.
+    if (this.#controller?.paused) this.#deadline?.refresh();
+    else this.fail('upstream_timeout', 'the upstream fell silent');
+  }
+
+  #finish(): void {
     this.#over = true;
-    this.#sink.fail({ code, detail });
-    this.#controller?.abort(new Error(detail));
+    this.#endDeadline();
+  }
+
+  #endDeadline(): void {
+    if (this.#deadline) clearTimeout(this.#deadline);
+    this.#deadline = null; // a cleared timer would start again when refreshed
   }
 }
 
@@ -171,16 +197,23 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
  * A 401 or 403 of the upstream is about the gateway's credentials: passing it on would send the client to authorize again, for
  * ever. A redirect would take the call to where nobody decided it may go.
  */
-function unusable(status: number): string | null {
-  if (status === 401 || status === 403) return `the upstream refused the gateway with ${status}`;
+function unusableStatus(status: number): string | null {
+  if (status === 401 || status === 403 || status === 407)
+    return `the upstream refused the gateway with ${status}`;
   if (status >= 300 && status < 400) return `the upstream redirected with ${status}`;
-  return null;
+  return status > 599 ? `the upstream answered with ${status}` : null;
+}
+
+/** No coding was asked for, and what cannot be read cannot be judged. */
+function unusableCoding(coding: string | string[] | undefined): string | null {
+  return coding === undefined || coding === 'identity' ? null : 'the upstream answered in a content coding';
 }
 
 function answerHead(status: number, headers: Record<string, string | string[] | undefined>): AnswerHead {
   const text = (name: string): string | null => {
     const value = headers[name];
-    return typeof value === 'string' ? value : null;
+    // What repeats a header, or has bytes in it that readers take differently, says nothing.
+    return typeof value === 'string' && /^[\x20-\x7e]*$/.test(value) ? value : null;
   };
   const length = Number(text('content-length') ?? Number.NaN);
   const passed: Record<string, string> = {};

@@ -1,28 +1,13 @@
 import type { ToolFacts } from '../policy/index.ts';
-import {
-  EventSplitter,
-  eventData,
-  isObject,
-  type Json,
-  type JsonObject,
-  legacyRevisions,
-  metaKeys,
-  modernRevisions,
-} from '../protocol/index.ts';
+import { isObject, type JsonObject, legacyRevisions, metaKeys, modernRevisions } from '../protocol/index.ts';
 import { toolFacts } from './tool-facts.ts';
-import type { AnswerHead, Upstream, UpstreamRequest } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
+import { askUpstream, type WholeAnswer } from './whole-answer.ts';
 
-const maxAnswerBytes = 16 * 1024 * 1024;
 const maxPages = 100;
 const modern = modernRevisions[0] ?? '';
 const legacy = legacyRevisions[0] ?? '';
 const client = { name: 'portcullis', version: '1' };
-
-interface Answer {
-  readonly head: AnswerHead;
-  /** The JSON-RPC response; null for a 202. */
-  readonly message: JsonObject | null;
-}
 
 /**
  * Reads the whole tool list of an upstream as the gateway itself: the modern way first, then by a short legacy session.
@@ -49,7 +34,7 @@ class Reader {
     this.#newRequestId = newRequestId;
   }
 
-  modern(method: string, params: JsonObject): Promise<Answer> {
+  modern(method: string, params: JsonObject): Promise<WholeAnswer> {
     const _meta = {
       [metaKeys.protocolVersion]: modern,
       [metaKeys.clientInfo]: client,
@@ -61,7 +46,7 @@ class Reader {
     });
   }
 
-  legacy(method: string, params: JsonObject, session: LegacySession): Promise<Answer> {
+  legacy(method: string, params: JsonObject, session: LegacySession): Promise<WholeAnswer> {
     return this.#send({ jsonrpc: '2.0', id: 1, method, params }, session.id, session.headers);
   }
 
@@ -84,7 +69,7 @@ class Reader {
     }
   }
 
-  async pages(first: Answer, next: (params: JsonObject) => Promise<Answer>): Promise<ToolFacts[]> {
+  async pages(first: WholeAnswer, next: (params: JsonObject) => Promise<WholeAnswer>): Promise<ToolFacts[]> {
     const found: ToolFacts[] = [];
     let answer = first;
     for (let page = 0; page < maxPages; page++) {
@@ -105,20 +90,20 @@ class Reader {
     throw new Error(`the upstream's tool list has more than ${maxPages} pages`);
   }
 
-  #send(message: JsonObject, session: string | null, headers: Record<string, string>): Promise<Answer> {
+  #send(message: JsonObject, session: string | null, headers: Record<string, string>): Promise<WholeAnswer> {
     return this.#exchange('POST', message, session, headers);
   }
 
-  async #exchange(
+  #exchange(
     httpMethod: 'POST' | 'DELETE',
     message: JsonObject | null,
     session: string | null,
     headers: Record<string, string>,
-  ): Promise<Answer> {
+  ): Promise<WholeAnswer> {
     const isModern = headers['mcp-protocol-version'] === modern;
     const method = typeof message?.['method'] === 'string' ? message['method'] : '';
     const params = isObject(message?.['params']) ? message['params'] : {};
-    const { head, body } = await collect(this.#upstream, {
+    return askUpstream(this.#upstream, {
       requestId: this.#newRequestId(),
       httpMethod,
       body: message && Buffer.from(JSON.stringify(message)),
@@ -133,57 +118,12 @@ class Reader {
       principalKey: null,
       headers,
     });
-    return { head, message: responseIn(head, body) };
   }
 }
 
 interface LegacySession {
   readonly id: string | null;
   readonly headers: Record<string, string>;
-}
-
-function collect(upstream: Upstream, request: UpstreamRequest): Promise<{ head: AnswerHead; body: Buffer }> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let head: AnswerHead | null = null;
-    let size = 0;
-    const exchange = upstream.exchange(request, {
-      head: (received) => {
-        head = received;
-      },
-      data: (chunk) => {
-        size += chunk.length;
-        chunks.push(chunk);
-        if (size > maxAnswerBytes) {
-          exchange.abort();
-          reject(new Error('the answer of the upstream is too large'));
-        }
-        return true;
-      },
-      end: () => (head ? resolve({ head, body: Buffer.concat(chunks) }) : reject(new Error('no answer'))),
-      fail: (failure) => reject(new Error(`${failure.code}: ${failure.detail}`)),
-    });
-  });
-}
-
-function responseIn(head: AnswerHead, body: Buffer): JsonObject | null {
-  if (body.length === 0) return null;
-  if (head.contentType !== 'text/event-stream') return asObject(body.toString('utf8'));
-  const splitter = new EventSplitter(maxAnswerBytes);
-  for (const event of [...(splitter.push(body) ?? []), splitter.rest()]) {
-    const message = asObject(eventData(event) ?? '');
-    if (message && ('result' in message || 'error' in message)) return message;
-  }
-  return null;
-}
-
-function asObject(text: string): JsonObject | null {
-  try {
-    const json = JSON.parse(text) as Json;
-    return isObject(json) ? json : null;
-  } catch {
-    return null;
-  }
 }
 
 function isMethodNotFound(message: JsonObject | null): boolean {

@@ -12,7 +12,10 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
   const facts = operation.kind === 'tool' ? await server.catalog.find(operation.name) : null;
   const decision = server.policy.decide(operation, facts, principal.scopes);
   // A tool that this caller must not know of answers as one that is not there, before its schema is looked at.
-  if (!decision.allow && decision.code !== 'scope_missing') return refusalOf(decision);
+  if (!decision.allow && decision.code !== 'scope_missing') {
+    if (facts !== null && facts !== 'unknown') await server.catalog.recheck();
+    return refusalOf(decision);
+  }
   const mismatch = checkParameters(call, facts);
   if (mismatch) return mismatch;
   if (!decision.allow) return refusalOf(decision);

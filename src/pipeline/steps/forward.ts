@@ -7,7 +7,6 @@ const forwarded = [
   'mcp-protocol-version',
   'mcp-method',
   'mcp-name',
-  'last-event-id',
   'traceparent',
   'tracestate',
 ] as const;
@@ -19,9 +18,7 @@ export function forward(call: ClearedCall, sink: AnswerSink): Exchange {
     const value = call.request.headers.get(name);
     if (value !== undefined) headers[name] = value;
   }
-  for (const name of call.request.headers.names()) {
-    if (name.startsWith('mcp-param-')) headers[name] = call.request.headers.get(name) ?? '';
-  }
+  Object.assign(headers, meaningful(call));
   return call.server.upstream.exchange(
     {
       requestId: call.requestId,
@@ -36,4 +33,16 @@ export function forward(call: ClearedCall, sink: AnswerSink): Exchange {
     },
     sink,
   );
+}
+
+/** Headers that have a meaning for some requests only. Elsewhere they would be claims that nobody checked. */
+function meaningful({ request, httpMethod, era, operation }: ClearedCall): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const resumed = request.headers.get('last-event-id');
+  if (httpMethod === 'GET' && resumed !== undefined) headers['last-event-id'] = resumed;
+  if (era !== 'modern' || operation.kind !== 'tool') return headers;
+  for (const name of request.headers.names()) {
+    if (name.startsWith('mcp-param-')) headers[name] = request.headers.get(name) ?? '';
+  }
+  return headers;
 }

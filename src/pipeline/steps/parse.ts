@@ -19,8 +19,12 @@ const single = [
   'last-event-id',
 ] as const;
 
-/** HTTP request → one message with one meaning. */
-export async function parse(call: ReceivedCall, runtime: Runtime): Promise<ParsedCall | Refusal> {
+/** HTTP request → one message with one meaning. The body is read up to `maxBytes`. */
+export async function parse(
+  call: ReceivedCall,
+  runtime: Runtime,
+  maxBytes: number,
+): Promise<ParsedCall | Refusal> {
   const { headers, httpMethod } = call.request;
   for (const name of single) {
     if (headers.isRepeated(name))
@@ -31,18 +35,22 @@ export async function parse(call: ReceivedCall, runtime: Runtime): Promise<Parse
       return refuse('header_mismatch', `Header mismatch: a parameter header came more than once`);
     }
   }
-  if (httpMethod === 'POST') return parsePost(call, runtime);
+  if (httpMethod === 'POST') return parsePost(call, runtime.http.maxJsonDepth, maxBytes);
   if (httpMethod === 'GET' || httpMethod === 'DELETE') return parseBodiless(call, httpMethod);
   return refuse('method_not_allowed', 'The MCP endpoint takes POST, GET and DELETE');
 }
 
-async function parsePost(call: ReceivedCall, runtime: Runtime): Promise<ParsedCall | Refusal> {
+async function parsePost(
+  call: ReceivedCall,
+  maxDepth: number,
+  maxBytes: number,
+): Promise<ParsedCall | Refusal> {
   const { headers } = call.request;
   const media = checkMediaType(headers);
   if (media) return media;
-  const body = await call.request.body(runtime.http.maxBodyBytes);
+  const body = await call.request.body(maxBytes);
   if (isRefusal(body)) return body;
-  const message = parseMessage(body, runtime.http.maxJsonDepth);
+  const message = parseMessage(body, maxDepth);
   if (isRefusal(message)) return message;
   // Known from here on, also to the record of a refusal.
   const read = Object.assign(call, {

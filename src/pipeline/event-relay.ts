@@ -1,0 +1,72 @@
+import { EventSplitter, eventData, withEventData } from '../protocol/index.ts';
+import type { ClearedCall } from './call.ts';
+import type { Ending } from './call-record.ts';
+import { endingOf, isResponseTo, jsonOf } from './ending.ts';
+import { viewOfMessage, viewOfToolList } from './tool-list-view.ts';
+
+const maxEventBytes = 16 * 1024 * 1024;
+const nothing = Buffer.alloc(0);
+
+/**
+ * One event stream of the upstream. Events pass whole, each read before it does: none that holds what this caller may not see goes
+ * by, and nothing of ours ever lands inside of one. Those that need no change pass byte for byte.
+ */
+export class EventRelay {
+  readonly #call: ClearedCall;
+  readonly #isList: boolean;
+  #splitter: EventSplitter | null = new EventSplitter(maxEventBytes);
+  #ending: Ending | null = null;
+
+  constructor(call: ClearedCall) {
+    this.#call = call;
+    this.#isList = call.operation.kind === 'tools';
+  }
+
+  /** How the call ended, once its response has been by. */
+  get ending(): Ending | null {
+    return this.#ending;
+  }
+
+  /** Whether what has passed so far ends between two events. */
+  get isBetweenEvents(): boolean {
+    return this.#splitter !== null;
+  }
+
+  /** @returns what passes now; null when there is an event that cannot be read and must not pass unread */
+  push(chunk: Buffer): Buffer | null {
+    if (this.#splitter === null) return chunk;
+    const events = this.#splitter.push(chunk);
+    if (events === null) return this.#tooLarge(this.#splitter);
+    const views: Buffer[] = [];
+    for (const event of events) {
+      const view = this.#viewOf(event);
+      if (view === null) return null;
+      views.push(view);
+    }
+    return views.length === 1 ? (views[0] ?? nothing) : Buffer.concat(views);
+  }
+
+  /** The stream has ended: an event that lacks its closing line passes as the others do. */
+  rest(): Buffer | null {
+    const rest = this.#splitter?.rest() ?? nothing;
+    return rest.length > 0 ? this.#viewOf(rest) : rest;
+  }
+
+  /** The answer to a call may be of any size. Where tool lists come by (tools/list, a replay on GET), nothing passes unread. */
+  #tooLarge(splitter: EventSplitter): Buffer | null {
+    if (this.#isList || this.#call.httpMethod === 'GET') return null;
+    this.#splitter = null;
+    return splitter.rest();
+  }
+
+  #viewOf(event: Buffer): Buffer | null {
+    const data = eventData(event);
+    if (data === null || data === '') return event;
+    const json = jsonOf(data);
+    if (isResponseTo(this.#call.message, json)) this.#ending ??= endingOf(json, 200);
+    if (json === undefined) return this.#isList ? null : event;
+    const view = this.#isList ? viewOfToolList(json, this.#call) : viewOfMessage(json, this.#call);
+    if (view === json) return event;
+    return view === null ? null : withEventData(event, JSON.stringify(view));
+  }
+}
