@@ -60,7 +60,7 @@ export async function openTrailFor(
     dataDir,
     clock: systemClock,
     log: silentLog,
-    closeWithinMs: 200,
+    closeWithinMs: 5_000,
     ...more,
   });
   t.after(() => trail.close());
