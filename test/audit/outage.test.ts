@@ -168,7 +168,7 @@ test('a full queue refuses intents; outcomes of calls that left still find room;
 
 test('close gives up on a store that stays locked, and says how many records it takes along', async (t) => {
   const { log, said } = listeningLog();
-  const trail = await openTrailFor(t, temporaryDirectory(t), { busyTimeoutMs: 50, log });
+  const trail = await openTrailFor(t, temporaryDirectory(t), { busyTimeoutMs: 50, closeWithinMs: 200, log });
   const blocker = new DatabaseSync(trail.file);
   t.after(() => blocker.close());
   blocker.exec('BEGIN IMMEDIATE');
