@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, type FixtureServer, startFixtureServer } from '../support/fixture-server/index.ts';
 import { type IssuedGateway, startIssuedGateway } from './gateway.ts';
-import { legacyCall, modernCall, openSession, post, type RawTarget } from './raw-client.ts';
+import { legacyCall, modernCall, openSession, post, type RawTarget, send } from './raw-client.ts';
 
 // What no library does on purpose: connections cut at any byte, other people's sessions, slow readers.
 describe('connections through the gateway', () => {
@@ -173,14 +173,8 @@ async function startFirehose(bytes: number) {
   };
 }
 
-function get({ url, token, headers = {} }: RawTarget, method = 'GET'): Promise<IncomingMessage> {
-  const call = request(url, {
-    method,
-    agent: false,
-    headers: { accept: 'text/event-stream', authorization: `Bearer ${token}`, ...headers },
-  }).end();
-  return once(call, 'response').then(([answer]) => answer as IncomingMessage);
-}
+const get = async (target: RawTarget, method: 'GET' | 'DELETE' = 'GET') =>
+  (await send(method, target)).answer;
 
 async function readUntil(answer: IncomingMessage, wanted: RegExp): Promise<string> {
   let seen = '';

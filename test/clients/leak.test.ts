@@ -8,7 +8,16 @@ import { fileURLToPath } from 'node:url';
 import { queryObjects } from 'node:v8';
 import { startFixtureServer } from '../support/fixture-server/index.ts';
 import { type IssuedGateway, startIssuedGateway } from './gateway.ts';
-import { legacyCall, modernCall, openSession, post, textOfAnswer } from './raw-client.ts';
+import {
+  legacyCall,
+  modernCall,
+  modernRequest,
+  openSession,
+  post,
+  type RawAnswer,
+  send,
+  textOfAnswer,
+} from './raw-client.ts';
 
 const clients = 200;
 const atOnce = 20;
@@ -24,6 +33,7 @@ describe('200 clients come and go, half of them in mid-stream', () => {
       await comeAndGo(issued, clients);
       assert.equal(await settled(fixture.running, 0), 0, 'the upstream works for clients that are gone');
       assert.equal(await settled(fixture.openAnswers, 0), 0, 'streams are left at the upstream');
+      assert.equal(fixture.subscriptions(), 0, 'subscriptions are left at the upstream');
       assert.equal(await settled(fixture.connections, 0), 0, 'sockets are left at the upstream');
       await assertNoGrowth(warm);
     } finally {
@@ -59,23 +69,29 @@ async function comeAndGo(issued: IssuedGateway, count: number): Promise<void> {
     await Promise.all(Array.from({ length: atOnce }, (_, at) => visit(issued, first + at)));
 }
 
-/** Every client is another principal; every second one cuts its connection while its call streams. */
+/** Every client is another principal; every second one cuts its connections while its call, and a listening stream, run. */
 async function visit(issued: IssuedGateway, number: number): Promise<void> {
-  const leaves = number % 2 === 1;
-  const call = leaves
-    ? await startCall(issued, number, 'slow_report', { steps: 40, delayMs: 20 })
-    : await startCall(issued, number, 'echo', { text: `${number}` });
-  if (!leaves) return assert.match(await textOfAnswer(call), new RegExp(`"text":"${number}"`));
-  call.answer.on('error', () => {});
-  await once(call.answer, 'data');
-  call.call.destroy();
+  const client = await open(issued, number);
+  if (number % 2 === 0)
+    return assert.match(
+      await textOfAnswer(await client.call('echo', { text: `${number}` })),
+      new RegExp(`"text":"${number}"`),
+    );
+  const running = await client.call('slow_report', { steps: 40, delayMs: 20 });
+  const streams = [await client.listen(), running];
+  for (const { answer } of streams) {
+    assert.equal(answer.statusCode, 200);
+    answer.on('error', () => {});
+  }
+  await once(running.answer, 'data');
+  for (const { call } of streams) call.destroy();
 }
 
 /** What the child says of itself, once it has nothing to do or time is up. */
 async function settledChild(issued: IssuedGateway): Promise<{ running: number; pid: number }> {
   let child = { running: -1, pid: 0 };
   for (let tries = 0; tries < 20 && child.running !== 0; tries++) {
-    const answer = await textOfAnswer(await startCall(issued, 0, 'fixture_state', {}));
+    const answer = await textOfAnswer(await (await open(issued, 0)).call('fixture_state', {}));
     const data = answer.match(/^(?:data: ?)?(\{"(?:jsonrpc|result|id).*)$/m)?.[1] ?? '{}';
     child = JSON.parse(JSON.parse(data).result.content[0].text);
     await sleep(100);
@@ -83,15 +99,27 @@ async function settledChild(issued: IssuedGateway): Promise<{ running: number; p
   return child;
 }
 
+interface Client {
+  call(name: string, args: Record<string, unknown>): Promise<RawAnswer>;
+  /** Opens a stream that never ends by itself. */
+  listen(): Promise<RawAnswer>;
+}
+
 /** Eras in turn. */
-async function startCall(issued: IssuedGateway, number: number, name: string, args: Record<string, unknown>) {
+async function open(issued: IssuedGateway, number: number): Promise<Client> {
   const token = await issued.token({ sub: `user-${number}`, client_id: `client-${number}` });
   const target = { url: `${issued.gateway.origin}/mcp`, token };
   if (number % 4 < 2) {
-    const { headers, message } = modernCall(name, args);
-    return post({ ...target, headers }, message);
+    const ask = ({ headers, message }: ReturnType<typeof modernCall>) =>
+      post({ ...target, headers }, message);
+    const notifications = { toolsListChanged: true };
+    return {
+      call: (name, args) => ask(modernCall(name, args)),
+      listen: () => ask(modernRequest('subscriptions/listen', { notifications })),
+    };
   }
-  return post({ ...target, headers: await openSession(target) }, legacyCall(name, args));
+  const session = { ...target, headers: await openSession(target) };
+  return { call: (name, args) => post(session, legacyCall(name, args)), listen: () => send('GET', session) };
 }
 
 /** Live objects after a collection, seconds of work: whatever map or listener still holds an exchange is counted. */

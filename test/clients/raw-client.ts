@@ -36,17 +36,36 @@ export async function textOfAnswer({ answer }: RawAnswer): Promise<string> {
   return text;
 }
 
-/** A call as 2026-07-28 has it: everything is in the request. */
-export function modernCall(name: string, args: Record<string, unknown>) {
+/** Sends a request without a body on a connection of its own. */
+export async function send(
+  method: 'GET' | 'DELETE',
+  { url, token, headers = {} }: RawTarget,
+): Promise<RawAnswer> {
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const call = request(url, {
+    method,
+    agent: false,
+    headers: { accept: 'text/event-stream', ...authorization, ...headers },
+  }).end();
+  const [answer] = (await once(call, 'response')) as [IncomingMessage];
+  return { answer, call };
+}
+
+/** A request as 2026-07-28 has it: everything is in it. */
+export function modernRequest(method: string, params: Record<string, unknown>) {
   const prefix = 'io.modelcontextprotocol';
+  const name = params['name'];
   return {
-    headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name },
+    headers: {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+      ...(typeof name === 'string' ? { 'mcp-name': name } : {}),
+    },
     message: {
       id: 1,
-      method: 'tools/call',
+      method,
       params: {
-        name,
-        arguments: args,
+        ...params,
         _meta: {
           progressToken: 'p',
           [`${prefix}/protocolVersion`]: '2026-07-28',
@@ -57,6 +76,9 @@ export function modernCall(name: string, args: Record<string, unknown>) {
     },
   };
 }
+
+export const modernCall = (name: string, args: Record<string, unknown>) =>
+  modernRequest('tools/call', { name, arguments: args });
 
 /** Opens a 2025-era session; its calls carry these headers. */
 export async function openSession(target: RawTarget): Promise<Record<string, string>> {
