@@ -80,17 +80,12 @@ describe('protect', () => {
     });
     assert.equal(code, 1, stderr);
     assert.match(stderr, new RegExp(`error: .*${port}`));
-    const [first, second] = await Promise.all(
-      [
-        gateway(t, ['protect', '--json', '--data', 'a', ...server], { cwd }),
-        gateway(t, ['protect', '--json', '--data', 'b', ...server], { cwd }),
-      ].map((one) => one.catch(() => null)),
-    );
-    const ports = [first, second].flatMap((one) =>
-      one ? [new URL(one.ready.servers[0]?.url ?? '').port] : [],
-    );
-    assert.equal(new Set(ports).size, ports.length);
-    assert.ok(ports.length >= 1 && ports.every((one) => Number(one) >= 4180));
+    const ports: string[] = [];
+    for (const data of ['a', 'b']) {
+      const { ready } = await gateway(t, ['protect', '--json', '--data', data, ...server], { cwd });
+      ports.push(new URL(ready.servers[0]?.url ?? '').port);
+    }
+    assert.notEqual(ports[0], ports[1]);
   });
 
   it('tells a person what to paste', async (t) => {
@@ -163,7 +158,7 @@ describe('serve', () => {
 
   it('starts nothing when a start cannot succeed', async (t) => {
     const cwd = home(t);
-    writeFileSync(join(cwd, 'portcullis.yaml'), configuration(4180).replace('./d', '/proc/nowhere'));
+    writeFileSync(join(cwd, 'portcullis.yaml'), configuration(4180).replace('./d', './portcullis.yaml/d'));
     const { code, stdout } = await run(['serve', '--json'], { cwd });
     assert.notEqual(code, 0);
     const { ok } = JSON.parse(stdout) as { ok: boolean };

@@ -43,15 +43,17 @@ export const auditTail: Command = {
     const { followAudit, queryAudit } = await import('../../audit/index.ts');
     const filter = filterOf(given);
     const print = await printer(context);
-    const recent = [
-      ...queryAudit(directory, { ...filter, limit: countOf(given, 'lines', defaultLines) }),
-    ].reverse();
+    const lines = countOf(given, 'lines', defaultLines);
+    const stop = new AbortController();
+    // Before the first line is shown: whoever sees it may answer with Ctrl+C.
+    if (given.has('follow')) {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+    }
+    const recent = [...queryAudit(directory, { ...filter, limit: lines })].reverse();
     for (const entry of recent) print(entry);
     if (!given.has('follow')) return exitCodes.ok;
     // From the last one shown: what was written between the two reads is not lost.
     const from = Math.max(0, ...recent.map(({ seq }) => seq));
-    const stop = new AbortController();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
     for await (const entry of followAudit(directory, { ...filter, from, signal: stop.signal })) print(entry);
     return exitCodes.ok;
   },

@@ -21,12 +21,17 @@ export interface Where {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Longer than any command takes on a slow machine: one that hangs fails its test and does not outlive it. */
+const hangs = 60_000;
+
 /** Starts the real program. Nothing of our own environment but PATH reaches it. */
 export function start(parameters: readonly string[], { cwd, env = {} }: Where): ChildProcess {
   return spawn(process.execPath, [join(root, 'bin/portcullis.js'), ...parameters], {
     cwd,
     env: { PATH: process.env['PATH'], HOME: cwd, ...env },
     stdio: 'pipe',
+    timeout: hangs,
+    killSignal: 'SIGKILL',
   });
 }
 
@@ -92,9 +97,11 @@ export async function gateway(t: TestContext, parameters: readonly string[], whe
     first,
     exited.then(([code]) => Promise.reject(new Error(`exit ${code}: ${stderr}`))),
   ]);
+  const ready = JSON.parse(line) as Ready;
+  if (!ready.ready) throw new Error(line);
   return {
     child,
-    ready: JSON.parse(line) as Ready,
+    ready,
     stdout: () => stdout,
     stderr: () => stderr,
     async says(text) {
