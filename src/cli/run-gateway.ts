@@ -36,8 +36,9 @@ export async function runGateway(run: Run, given: Given, context: CommandContext
   const log = createLog(level);
   const stop = untilStopped(clock);
   const gateway = await startGateway({ config, clock, log, environment });
-  announce(gateway, { output, json, self, dataDir: config.data });
   const unwatch = reloadOnChange(gateway, run, { log, context });
+  // Last: whoever reads it may send signals at once.
+  announce(gateway, { output, json, self, dataDir: config.data });
   const reason = await stop;
   unwatch();
   if (!json) output.note(`${reason}: letting running calls finish (again: stop at once)`);

@@ -114,7 +114,7 @@ describe('protect', () => {
 
 describe('serve', () => {
   const configuration = (port: number, more = '') =>
-    `publicUrl: http://127.0.0.1:${port}\nlisten: { port: ${port} }\ndata: ./d\n` +
+    `http: { drainSeconds: 1 }\npublicUrl: http://127.0.0.1:${port}\nlisten: { port: ${port} }\ndata: ./d\n` +
     `servers:\n  one: { upstream: { command: ["${process.execPath}", "${everything}", stdio] } }\n${more}`;
 
   async function serving(
@@ -137,7 +137,7 @@ describe('serve', () => {
     assert.equal(await path('/one/mcp'), 404);
     writeFileSync(file, configuration(port, '  broken: { upstream: { comand: [x] } }\nmode: observe\n'));
     await running.says('the old one stays in force');
-    assert.match(running.stderr(), /portcullis\.yaml:6:25: .*comand/);
+    assert.match(running.stderr(), /portcullis\.yaml:7:25: .*comand/);
     assert.match(running.stderr(), /observe is not in this version/);
     assert.notEqual(await path('/mcp'), 404);
     writeFileSync(
