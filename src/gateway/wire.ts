@@ -12,6 +12,7 @@ import {
   createAuthenticator,
   createJwksVerifier,
   IssuerKeys,
+  matchingAudience,
   resourceMetadata,
   resourceMetadataUrl,
   type Verifier,
@@ -150,10 +151,20 @@ function verifierFactory(
   );
   return (server) => {
     const external = config.auth.issuers.map((issuer) =>
-      externalVerifier(issuer, required(keys.get(issuer)), parts.clock),
+      externalVerifier(
+        { ...issuer, audience: audienceOf(server, issuer, config) },
+        required(keys.get(issuer)),
+        parts.clock,
+      ),
     );
     return embedded ? [embeddedVerifier(embedded, server, parts.clock), ...external] : external;
   };
+}
+
+/** What the operator lists, but for the URLs of the other servers: a token for one is none for another (RFC 8707 section 2). */
+function audienceOf(server: ServerConfig, issuer: IssuerConfig, config: Config): readonly string[] {
+  const others = config.servers.filter((other) => other !== server).map(({ resource }) => resource);
+  return issuer.audience.filter((name) => matchingAudience(name, others) === null);
 }
 
 function externalVerifier(issuer: IssuerConfig, keys: IssuerKeys, clock: Clock): Verifier {

@@ -31,6 +31,8 @@ export interface TestGatewayOptions {
   readonly servers: string;
   /** Further YAML at the top level. */
   readonly rest?: string;
+  /** Paths below the origin that the issuer's tokens may name; `/mcp` unless given. */
+  readonly audience?: readonly string[];
   readonly clock?: Clock;
   readonly log?: Log;
   readonly environment?: Record<string, string>;
@@ -85,6 +87,7 @@ interface Filled {
 }
 
 function yaml({ origin, port, dataDir, issuer, options }: Filled): string {
+  const audience = (options.audience ?? ['/mcp']).map((path) => origin + path);
   return [
     `publicUrl: ${origin}`,
     `listen: { host: 127.0.0.1, port: ${port} }`,
@@ -93,7 +96,7 @@ function yaml({ origin, port, dataDir, issuer, options }: Filled): string {
     options.servers,
     'auth:',
     '  issuers:',
-    `    - { issuer: "${issuer}", audience: ["${origin}/mcp"], claims: { organization: org } }`,
+    `    - { issuer: "${issuer}", audience: ${JSON.stringify(audience)}, claims: { organization: org } }`,
     options.rest ?? '',
     '',
   ].join('\n');
