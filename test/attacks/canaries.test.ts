@@ -46,6 +46,7 @@ it('no secret is in a log, an answer, a file or the process list', async (t) => 
   await goodCalls(url, issued.access, answers);
   await badCalls({ port, url, access: issued.access }, answers);
   const processes = processList();
+  await replays(`http://127.0.0.1:${port}`, issued, answers);
   assert.equal(await running.stop(), 0);
 
   const places = placesOf(cwd, running, answers, processes);
@@ -54,7 +55,8 @@ it('no secret is in a log, an answer, a file or the process list', async (t) => 
     upstream.requests.some(({ headers }) => headers['x-api-key'] === secrets.upstreamKey),
     'the secret was in use',
   );
-  for (const [name, value] of Object.entries({ ...secrets, ...issued })) {
+  const { client: _public, ...issuedSecrets } = issued;
+  for (const [name, value] of Object.entries({ ...secrets, ...issuedSecrets })) {
     for (const [place, text] of places) {
       // A client is told its own tokens, once: that answer is not kept in `answers`.
       assert.ok(!text.includes(value), `the ${name} is in ${place}`);
@@ -94,7 +96,8 @@ async function addUser(cwd: string): Promise<void> {
   assert.ok(!(added.stdout + added.stderr).includes(secrets.password));
 }
 
-interface Issued extends Record<string, string> {
+interface Issued {
+  client: string;
   access: string;
   refresh: string;
   code: string;
@@ -141,11 +144,27 @@ async function obtainTokens(origin: string, resource: string, answers: string[])
   });
   const first = (await tokens.json()) as { access_token: string; refresh_token: string };
   assert.ok(first.access_token, 'no token was issued');
-  answers.push(
-    await (await grant({ grant_type: 'authorization_code', code, code_verifier: verifier })).text(),
-  );
-  answers.push(await (await grant({ grant_type: 'refresh_token', refresh_token: secrets.bearer })).text());
-  return { access: first.access_token, refresh: first.refresh_token, code, verifier };
+  return { client: client_id, access: first.access_token, refresh: first.refresh_token, code, verifier };
+}
+
+/** Last of all: a code that comes twice ends everything that came from it. */
+async function replays(origin: string, issued: Issued, answers: string[]): Promise<void> {
+  const { client, code, verifier } = issued;
+  for (const fields of [
+    {
+      grant_type: 'authorization_code',
+      code,
+      code_verifier: verifier,
+      redirect_uri: 'http://127.0.0.1:7777/callback',
+    },
+    { grant_type: 'refresh_token', refresh_token: secrets.bearer },
+    { grant_type: 'refresh_token', refresh_token: issued.refresh },
+  ]) {
+    const body = new URLSearchParams({ client_id: client, ...(fields as Record<string, string>) });
+    const answer = await fetch(`${origin}/oauth/token`, { method: 'POST', body });
+    assert.equal(answer.status, 400);
+    answers.push(await answer.text());
+  }
 }
 
 async function goodCalls(url: string, access: string, answers: string[]): Promise<void> {
