@@ -53,7 +53,23 @@ function runOn(node) {
   });
 }
 
+/**
+ * npm starts us through a shell, and a signal for npm ends that shell and not us. When it is gone, we stop too, as if
+ * the signal had been for us.
+ */
+function stopWithNpm() {
+  if (!process.env.npm_execpath) return;
+  const shell = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === shell) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  watch.unref();
+}
+
 async function start() {
+  stopWithNpm();
   if (isRecent(process.versions.node)) {
     const { main } = await import(pathToFileURL(entryPoint()).href);
     process.exitCode = await main(process.argv.slice(2));
