@@ -43,6 +43,13 @@ describe('links', () => {
 });
 
 describe('the documents', () => {
+  it('are found from the README', () => {
+    for (const document of documents) {
+      if (document !== 'README.md')
+        assert.ok(read('README.md').includes(`](${document})`), `README.md, under More: link to ${document}`);
+    }
+  });
+
   it('are those that the package and a reader expect', () => {
     for (const name of ['README', 'ARCHITECTURE', 'SECURITY', 'CONTRIBUTING', 'CHANGELOG'])
       assert.ok(documents.includes(`${name}.md`), `${name}.md is missing`);
