@@ -42,6 +42,7 @@ for (const [network, prefix] of [
 export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 4) return !blocked.check(address, 'ipv4');
-  if (family !== 6) return false;
+  // A zone (`%eth0`) picks an interface of this machine: no address from outside has one.
+  if (family !== 6 || address.includes('%')) return false;
   return globalUnicast.check(address, 'ipv6') && !specialUnicast.check(address, 'ipv6');
 }

@@ -2,11 +2,8 @@ import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, request } from 'undici';
 import { isPublicAddress } from './address.ts';
-
-/** Why a document could not be had. The message names the host, never what it answered. */
-export class OutboundError extends Error {
-  override readonly name = 'OutboundError';
-}
+import { OutboundError } from './error.ts';
+import { publicLookup } from './lookup.ts';
 
 export interface OutboundRequest {
   readonly url: string;
@@ -26,7 +23,7 @@ export interface Outbound {
 }
 
 export function createOutbound(): Outbound {
-  const agents = { configured: newAgent(undefined), anyone: newAgent(publicLookup) };
+  const agents = { configured: newAgent(undefined), anyone: newAgent(publicLookup(systemLookup)) };
   return {
     async fetchJson(wanted) {
       const url = checkedUrl(wanted);
@@ -64,19 +61,6 @@ function checkedUrl(wanted: OutboundRequest): URL {
     throw new OutboundError(`${url.host} is not a public address`);
   return url;
 }
-
-/** Checks the very addresses that the socket will use: a name that changes its mind between two look-ups gains nothing. */
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  systemLookup(hostname, { ...options, all: true }, (error, addresses) => {
-    if (error) return callback(error, '', 0);
-    const allowed = addresses.filter((found) => isPublicAddress(found.address));
-    const first = allowed[0];
-    if (!first || allowed.length !== addresses.length) {
-      return callback(new OutboundError(`${hostname} is not a public address`), '', 0);
-    }
-    return options.all ? callback(null, allowed) : callback(null, first.address, first.family);
-  });
-};
 
 async function read(url: URL, wanted: OutboundRequest, dispatcher: Agent): Promise<string> {
   const signal = AbortSignal.timeout(wanted.timeoutMs);

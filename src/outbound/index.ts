@@ -1,2 +1,4 @@
 export { isPublicAddress } from './address.ts';
-export { createOutbound, type Outbound, OutboundError, type OutboundRequest } from './fetch.ts';
+export { OutboundError } from './error.ts';
+export { createOutbound, type Outbound, type OutboundRequest } from './fetch.ts';
+export { publicLookup } from './lookup.ts';

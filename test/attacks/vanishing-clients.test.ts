@@ -211,7 +211,7 @@ describe('a client that goes', () => {
     const before = (await test.records()).length;
     upstream.answer(good);
     const socket = await client();
-    socket.write((head(2) + '[]').repeat(20));
+    socket.write(`${head(2)}[]`.repeat(20));
     await until(async () => assert.equal((await test.records()).length, before + 20));
     socket.destroy();
     await nothingIsLeft(before, new Array(20).fill('malformed_message'));
