@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { everything, gateway, home, run, start } from './support/run.ts';
+import { everything, gateway, home, root, run, start } from './support/run.ts';
 
 const server = ['--', process.execPath, everything, 'stdio'];
 
@@ -86,6 +87,26 @@ describe('protect', () => {
       ports.push(new URL(ready.servers[0]?.url ?? '').port);
     }
     assert.notEqual(ports[0], ports[1]);
+  });
+
+  it('ends when the shell that npm put in between is ended', {
+    skip: process.platform === 'win32',
+  }, async (t) => {
+    const cwd = home(t);
+    const bin = join(root, 'bin/portcullis.js');
+    const line = `"${process.execPath}" "${bin}" protect --json --port 0 --data d -- "${process.execPath}" "${everything}" stdio; true`;
+    const shell = spawn('sh', ['-c', line], {
+      cwd,
+      env: { PATH: process.env['PATH'], HOME: cwd, npm_execpath: 'npm' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    t.after(() => shell.kill('SIGKILL'));
+    const [first] = (await once(shell.stdout, 'data')) as [Buffer];
+    const { servers } = JSON.parse(first.toString()) as { servers: { url: string }[] };
+    shell.kill('SIGTERM');
+    // Its stdout ends with the last process that holds it: the gateway.
+    await once(shell.stdout, 'close');
+    await assert.rejects(fetch(servers[0]?.url ?? ''));
   });
 
   it('tells a person what to paste', async (t) => {
