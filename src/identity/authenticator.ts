@@ -2,12 +2,14 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { type Clock, isRefusal, type Refusal, refuse, sha256Hex } from '../base/index.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { Principal } from './principal.ts';
-import type { VerifiedToken, Verifier } from './verifier.ts';
+import type { Verifier } from './verifier.ts';
 
 /** Turns bearer tokens into principals. One for each MCP server: the audience is part of it. */
 export interface Authenticator {
   /** @param token attacker-controlled */
   authenticate(token: string): Promise<Principal | Refusal>;
+  /** Whether the token that a principal was read from has been revoked since. */
+  isRevoked(principal: Principal): boolean;
   /** Forgets all verified tokens, so that the next use of each asks its verifier again. */
   purge(): void;
 }
@@ -29,7 +31,7 @@ const lasting: ReadonlySet<string> = new Set([
 
 interface Cached {
   readonly verifier: Verifier;
-  readonly token: VerifiedToken;
+  readonly principal: Principal;
 }
 
 export function createAuthenticator(verifiers: readonly Verifier[], clock: Clock): Authenticator {
@@ -47,8 +49,8 @@ export function createAuthenticator(verifiers: readonly Verifier[], clock: Clock
         rejected.set(key, { refusal: result, until: clock.now() + rejectedForMs });
       return result;
     }
-    if (!isRefusal(verifier)) verified.set(key, { verifier, token: result });
-    return result.principal;
+    if (!isRefusal(verifier)) verified.set(key, { verifier, principal: result });
+    return result;
   }
 
   return {
@@ -57,7 +59,7 @@ export function createAuthenticator(verifiers: readonly Verifier[], clock: Clock
       const key = sha256Hex(token);
       const known = verified.get(key);
       if (known && isCurrent(known, clock.now())) {
-        if (!known.verifier.isRevoked(known.token)) return known.token.principal;
+        if (!known.verifier.isRevoked(known.principal)) return known.principal;
         verified.delete(key);
         return refuse('token_revoked', 'The access token is no longer valid');
       }
@@ -71,13 +73,14 @@ export function createAuthenticator(verifiers: readonly Verifier[], clock: Clock
       }
       return pending;
     },
+    isRevoked: (principal) => byIssuer.get(principal.issuer)?.isRevoked(principal) ?? true,
     purge: () => verified.clear(),
   };
 }
 
 /** Past its expiry a token is verified at each use: its verifier knows how far clocks may differ. */
-function isCurrent({ token }: Cached, now: number): boolean {
-  return token.principal.expiresAt * 1000 > now;
+function isCurrent({ principal }: Cached, now: number): boolean {
+  return principal.expiresAt * 1000 > now;
 }
 
 /** Picks the verifier by the unverified `iss`: nothing else of the token is believed before its signature is. */

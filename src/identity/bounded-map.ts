@@ -2,6 +2,8 @@
 export class BoundedMap<V> {
   readonly #entries = new Map<string, V>();
   readonly #maxEntries: number;
+  /** Kept, because a new one would have to pass all the holes that forgetting has left at the front. */
+  #oldest = this.#entries.keys();
 
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries;
@@ -18,8 +20,7 @@ export class BoundedMap<V> {
   set(key: string, value: V): void {
     this.#entries.delete(key);
     if (this.#entries.size >= this.#maxEntries) {
-      const oldest = this.#entries.keys().next();
-      if (!oldest.done) this.#entries.delete(oldest.value);
+      this.#forgetOldest();
     }
     this.#entries.set(key, value);
   }
@@ -30,5 +31,12 @@ export class BoundedMap<V> {
 
   clear(): void {
     this.#entries.clear();
+    this.#oldest = this.#entries.keys();
+  }
+
+  /** Everything before the iterator is gone already, so its next entry is the oldest. */
+  #forgetOldest(): void {
+    const { value, done } = this.#oldest.next();
+    if (!done) this.#entries.delete(value);
   }
 }

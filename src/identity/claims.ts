@@ -9,6 +9,8 @@ export interface ClaimRules {
   /** Claim with the scopes: a space-separated string or an array of strings. */
   readonly scopes: string;
   readonly organization: string | null;
+  /** Claim that names the grant; null where the issuer says none. */
+  readonly grant: string | null;
 }
 
 const maxScopes = 200;
@@ -38,6 +40,7 @@ export function principalOf(claims: JWTPayload, rules: ClaimRules, token: string
     organization,
     scopes,
     tokenId: textClaim(claims.jti) ?? `sha256:${sha256Hex(token).slice(0, 32)}`,
+    grantId: (rules.grant && textClaim(claims[rules.grant])) || null,
     expiresAt: claims.exp,
     audience,
     key: JSON.stringify([rules.issuer, subject, clientId]),

@@ -10,5 +10,5 @@ export {
   resourceMetadataUrl,
   wellKnownResourcePath,
 } from './resource-metadata.ts';
-export type { VerifiedToken, Verifier } from './verifier.ts';
+export type { Verifier } from './verifier.ts';
 export { createJwksVerifier, IssuerUnavailable } from './verifiers/jwks.ts';

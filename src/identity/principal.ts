@@ -14,6 +14,8 @@ export interface Principal {
   readonly scopes: readonly string[];
   /** The token's `jti`, or a keyed reference to it where there is none. Never the token. */
   readonly tokenId: string;
+  /** Grant that the token came from, where its issuer says so. */
+  readonly grantId: string | null;
   /** Seconds since the Unix epoch. */
   readonly expiresAt: number;
   /** The token's audiences that matched. */

@@ -9,13 +9,7 @@ export interface Verifier {
    * @param token attacker-controlled
    * @returns the principal, or why not. MUST NOT accept what it cannot verify now (`issuer_unavailable`).
    */
-  verify(token: string): Promise<VerifiedToken | Refusal>;
+  verify(token: string): Promise<Principal | Refusal>;
   /** Asked at every use of a cached token; synchronous and cheap. */
-  isRevoked(token: VerifiedToken): boolean;
-}
-
-export interface VerifiedToken {
-  readonly principal: Principal;
-  /** Grant that the token came from, where the issuer says so. */
-  readonly grantId: string | null;
+  isRevoked(principal: Principal): boolean;
 }

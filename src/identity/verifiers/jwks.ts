@@ -1,7 +1,8 @@
 import { errors, type JWTVerifyGetKey, jwtVerify, type ProtectedHeaderParameters } from 'jose';
 import { type Clock, isRefusal, messageOf, type Refusal, refuse } from '../../base/index.ts';
 import { type ClaimRules, principalOf } from '../claims.ts';
-import type { VerifiedToken, Verifier } from '../verifier.ts';
+import type { Principal } from '../principal.ts';
+import type { Verifier } from '../verifier.ts';
 
 export interface JwksVerifierOptions {
   readonly rules: ClaimRules;
@@ -14,9 +15,8 @@ export interface JwksVerifierOptions {
   /** Seconds that clocks may differ. */
   readonly skewSeconds: number;
   readonly clock: Clock;
-  /** Claim that names the grant, and the deny-list; absent for issuers that cannot tell. */
-  readonly grantClaim?: string;
-  readonly isRevoked?: (token: VerifiedToken) => boolean;
+  /** The deny-list; absent for issuers whose revocations cannot be known. */
+  readonly isRevoked?: (principal: Principal) => boolean;
 }
 
 /** The issuer's keys cannot be had now: the token is neither good nor bad. */
@@ -29,11 +29,11 @@ export function createJwksVerifier(options: JwksVerifierOptions): Verifier {
   return {
     issuer: options.rules.issuer,
     verify: (token) => verify(token, options),
-    isRevoked: (token) => options.isRevoked?.(token) ?? false,
+    isRevoked: (principal) => options.isRevoked?.(principal) ?? false,
   };
 }
 
-async function verify(token: string, options: JwksVerifierOptions): Promise<VerifiedToken | Refusal> {
+async function verify(token: string, options: JwksVerifierOptions): Promise<Principal | Refusal> {
   const { rules, clock } = options;
   try {
     const { payload, protectedHeader } = await jwtVerify(token, options.key, {
@@ -47,11 +47,8 @@ async function verify(token: string, options: JwksVerifierOptions): Promise<Veri
       return refuse('token_type', 'The access token is not usable here', { detail: 'typ is not accepted' });
     }
     const principal = principalOf(payload, rules, token);
-    if (isRefusal(principal)) return principal;
-    const grant = options.grantClaim ? payload[options.grantClaim] : undefined;
-    const verified = { principal, grantId: typeof grant === 'string' ? grant : null };
-    if (options.isRevoked?.(verified)) return refuse('token_revoked', 'The access token is no longer valid');
-    return verified;
+    if (isRefusal(principal) || !options.isRevoked?.(principal)) return principal;
+    return refuse('token_revoked', 'The access token is no longer valid');
   } catch (error) {
     return refusalOf(error);
   }
