@@ -25,6 +25,8 @@ export interface AuthorizationServer {
   setupUrl(): string | null;
   /** Calls `listener` at every revocation, so that caches are purged and streams ended. */
   onRevoked(listener: () => void): void;
+  /** A call with a token of this grant was refused for want of a scope: its next refresh is asked to step up. */
+  expectStepUp(grantId: string): void;
   close(): Promise<void>;
 }
 

@@ -17,6 +17,7 @@ import {
 } from './options.ts';
 import { endErrorPage } from './pages/index.ts';
 import { offlineAccess } from './scopes.ts';
+import { refuseOnceForStepUp, type StepUps } from './step-up.ts';
 import type { createAdapterFactory } from './stores/adapter.ts';
 
 export interface ProviderParts {
@@ -24,6 +25,7 @@ export interface ProviderParts {
   readonly accounts: AccountStore;
   readonly keys: Keys;
   readonly adapter: ReturnType<typeof createAdapterFactory>;
+  readonly stepUps: StepUps;
   /** For what clients publish: their URLs are attacker-controlled. */
   readonly fetchDocument: typeof fetch;
 }
@@ -91,7 +93,7 @@ function configuration(parts: ProviderParts): Configuration {
     // Clients of 2025 ask neither for offline_access nor for prompt=consent, and need refresh tokens all the same.
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
-    rotateRefreshToken: true,
+    rotateRefreshToken: refuseOnceForStepUp(parts.stepUps),
     ttl: {
       AccessToken: config.accessTokenMinutes * 60,
       AuthorizationCode: 60,

@@ -21,6 +21,7 @@ import { openRevocationList, type RevocationList } from './revocation.ts';
 import { createRoutes, type Handler, ownsPath } from './routes.ts';
 import { createSessions } from './sessions.ts';
 import { createSetup, type Setup } from './setup.ts';
+import { createStepUps, type StepUps } from './step-up.ts';
 import { createAdapterFactory, type RecordStoreEvents } from './stores/adapter.ts';
 import { openStore } from './stores/schema.ts';
 import { sweep } from './stores/sweep.ts';
@@ -41,6 +42,7 @@ interface Foundation {
   readonly outbound: Outbound;
   readonly addresses: Addresses;
   readonly audit: Audit;
+  readonly stepUps: StepUps;
 }
 
 /** The embedded authorization server on its store. Throws OperationError if store or keys cannot be used. */
@@ -67,6 +69,7 @@ export async function createAuthorizationServer(
     keys: () => keys.publicKeys(),
     isRevoked: (token) => isRevoked(revocations, token),
     setupUrl: () => setup.url(),
+    expectStepUp: (grantId) => foundation.stepUps.expect(grantId),
     onRevoked: (listener) => revocations.onAdded(listener),
     async close() {
       if (closed) return;
@@ -93,6 +96,7 @@ function layFoundation(options: AuthorizationServerOptions): Foundation {
     outbound: createOutbound(),
     addresses: new WeakMap(),
     audit: createAudit(options),
+    stepUps: createStepUps(clock),
   };
 }
 
@@ -101,7 +105,14 @@ function startProvider(foundation: Foundation): Provider {
   const { options, accounts, keys, db, outbound, audit, addresses } = foundation;
   const adapter = createAdapterFactory({ db, clock: options.clock, events: recordEvents(foundation) });
   const fetchDocument = options.cimdFetch ?? guardedFetch(outbound);
-  const provider = createProvider({ options, accounts, keys, adapter, fetchDocument });
+  const provider = createProvider({
+    options,
+    accounts,
+    keys,
+    adapter,
+    fetchDocument,
+    stepUps: foundation.stepUps,
+  });
   auditProvider(provider, audit, addresses);
   answerForAccessTokens(provider, { ...foundation, clock: options.clock });
   return provider;

@@ -62,7 +62,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     throw error;
   });
   const { tls } = options.config;
-  const unwatch = tls ? watchTls(listening.server as never, tls, log) : () => {};
+  const unwatch = tls ? watchTls(listening.server, tls, log) : () => {};
   for (const backend of running.wiring.backends.values()) void start(backend, log);
   parts.audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.started' });
   return {

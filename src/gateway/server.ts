@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { OperationError } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
@@ -21,7 +21,7 @@ const limits = {
 const maxConnections = 20_000;
 
 export interface Listening {
-  readonly server: Server;
+  readonly server: Server | TlsServer;
   readonly port: number;
 }
 
@@ -33,8 +33,8 @@ export async function listen(
 ): Promise<Listening> {
   const options = { ...limits, keepAliveTimeout: config.http.keepAliveSeconds * 1000 };
   const listener: RequestListener = onRequest;
-  const server: Server = config.tls
-    ? (createTlsServer({ ...options, ...readTls(config.tls) }, listener) as unknown as Server)
+  const server = config.tls
+    ? createTlsServer({ ...options, ...readTls(config.tls) }, listener)
     : createServer(options, listener);
   server.maxConnections = maxConnections;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -45,7 +45,7 @@ export async function listen(
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-function opened(server: Server, { host, port }: Config['listen']): Promise<void> {
+function opened(server: Server | TlsServer, { host, port }: Config['listen']): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const inUse = error.code === 'EADDRINUSE';
@@ -69,7 +69,8 @@ const statusOf: Readonly<Record<string, string>> = {
 
 /** The parser gave up: what came has no one reading as HTTP. The answer is the same shape as any other refusal. */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  // A connection on which nothing was ever asked (a client's spare one) gets no answer that its next request could be taken for.
+  if (!socket.writable || error.code === 'ECONNRESET' || socket.bytesRead === 0) {
     socket.destroy();
     return;
   }

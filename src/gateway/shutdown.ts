@@ -1,10 +1,14 @@
-import type { Server } from 'node:http';
 import type { OpenStreams } from '../pipeline/index.ts';
+import type { Listening } from './server.ts';
 
 /**
  * Orderly stop: no new connections, standing streams end, running calls get `withinMs`, then what is left is cut.
  */
-export async function drain(server: Server, streams: OpenStreams, withinMs: number): Promise<void> {
+export async function drain(
+  server: Listening['server'],
+  streams: OpenStreams,
+  withinMs: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });

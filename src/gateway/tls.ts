@@ -1,8 +1,9 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import type { Server } from 'node:https';
+import { Server } from 'node:https';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { type Log, messageOf, OperationError } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
+import type { Listening } from './server.ts';
 
 type TlsFiles = NonNullable<Config['tls']>;
 
@@ -24,10 +25,10 @@ export function readTls(files: TlsFiles): SecureContextOptions {
 }
 
 /** Takes up new files without a restart; bad ones leave the old in use. Polls, so that replaced links are seen too. */
-export function watchTls(server: Server, files: TlsFiles, log: Log): () => void {
+export function watchTls(server: Listening['server'], files: TlsFiles, log: Log): () => void {
   const reload = (): void => {
     try {
-      server.setSecureContext(readTls(files));
+      if (server instanceof Server) server.setSecureContext(readTls(files));
       log.info({ cert: files.certFile }, 'the certificate was reloaded');
     } catch (error) {
       log.error({ detail: messageOf(error) }, 'the new certificate is not usable, the old one stays');

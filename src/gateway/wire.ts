@@ -81,13 +81,19 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
   const servers = config.servers.map((server): ProtectedServer => {
     const policy = required(policies.get(server.name));
     const authenticator = createAuthenticator(verifiers(server), parts.clock);
-    authorizationServer?.onRevoked(() => authenticator.purge());
+    authorizationServer?.onRevoked(() => {
+      authenticator.purge();
+      parts.streams.endRevoked(server.name, (principal) => authenticator.isRevoked(principal));
+    });
     return {
       name: server.name,
       resource: server.resource,
       resourceMetadata: resourceMetadataUrl(server.resource),
       baseline: policy.baseline(),
       authenticator,
+      stepUpExpected: ({ grantId }) => {
+        if (grantId !== null) authorizationServer?.expectStepUp(grantId);
+      },
       policy,
       ...required(backends.get(server.name)),
     };
@@ -169,7 +175,7 @@ function audienceOf(server: ServerConfig, issuer: IssuerConfig, config: Config):
 
 function externalVerifier(issuer: IssuerConfig, keys: IssuerKeys, clock: Clock): Verifier {
   const { audience, algorithms, typ, claims } = issuer;
-  const rules = { issuer: issuer.issuer, audience, ...claims };
+  const rules = { issuer: issuer.issuer, audience, ...claims, grant: null };
   return createJwksVerifier({ rules, algorithms, typ, key: keys.find, skewSeconds, clock });
 }
 
@@ -177,17 +183,20 @@ function externalVerifier(issuer: IssuerConfig, keys: IssuerKeys, clock: Clock):
 function embeddedVerifier(embedded: AuthorizationServer, server: ServerConfig, clock: Clock): Verifier {
   const { issuer } = embedded;
   return createJwksVerifier({
-    rules: { issuer, audience: [server.resource], scopes: 'scope', organization: organizationClaim },
+    rules: {
+      issuer,
+      audience: [server.resource],
+      scopes: 'scope',
+      organization: organizationClaim,
+      grant: grantClaim,
+    },
     algorithms: ['ES256'],
     typ: ['at+jwt'],
     key: localKeys(embedded),
     skewSeconds: 0,
     clock,
-    grantClaim,
-    isRevoked: ({ principal, grantId }) => {
-      const { tokenId: jti, clientId, subject } = principal;
-      return embedded.isRevoked({ jti, grantId, clientId, subject });
-    },
+    isRevoked: ({ tokenId: jti, grantId, clientId, subject }) =>
+      embedded.isRevoked({ jti, grantId, clientId, subject }),
   });
 }
 

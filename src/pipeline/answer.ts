@@ -1,3 +1,4 @@
+import type { Principal } from '../identity/index.ts';
 import type { Json } from '../protocol/index.ts';
 import type { AnswerHead, AnswerSink, Exchange, UpstreamFailure } from '../upstream/index.ts';
 import type { ClearedCall } from './call.ts';
@@ -31,6 +32,8 @@ const cancelled: Ending = {
  */
 export class Answer implements AnswerSink, OpenStream {
   readonly standing: boolean;
+  readonly server: string;
+  readonly principal: Principal;
   readonly #call: ClearedCall;
   readonly #reply: Reply;
   readonly #record: CallRecord;
@@ -52,6 +55,8 @@ export class Answer implements AnswerSink, OpenStream {
     this.#record = parts.record;
     this.#runtime = parts.runtime;
     this.#isList = call.operation.kind === 'tools';
+    this.server = call.server.name;
+    this.principal = call.principal;
     this.standing = call.httpMethod === 'GET' || call.operation.kind === 'listen';
   }
 
@@ -140,6 +145,19 @@ export class Answer implements AnswerSink, OpenStream {
       detail: 'ended by shutdown',
       status: this.#head?.status ?? 200,
     });
+  }
+
+  revoke(): void {
+    if (this.#mode === 'over') return;
+    this.#exchange?.abort();
+    const detail = 'the token was revoked while the stream was open';
+    this.#over({
+      result: 'denied_auth',
+      reason: 'token_revoked',
+      detail,
+      status: this.#head?.status ?? null,
+    });
+    this.#reply.cut();
   }
 
   #gone(): void {

@@ -1,11 +1,17 @@
+import type { Principal } from '../identity/index.ts';
+
 /** A stream that wants a comment line when nothing else has been written for a while. */
 export interface OpenStream {
   /** Opened to listen (GET, subscriptions/listen), not for the answer to a call. */
   readonly standing: boolean;
+  readonly server: string;
+  readonly principal: Principal;
   /** Writes a keep-alive comment if the stream is quiet and between two lines. */
   keepAlive(): void;
   /** Ends the stream now: shutdown. */
   close(): void;
+  /** Cuts the stream: the token that opened it is no longer good. */
+  revoke(): void;
 }
 
 /** All streams share one timer: an idle one costs a set entry. */
@@ -35,6 +41,13 @@ export class OpenStreams {
   /** Ends the streams that would never end by themselves. */
   closeStanding(): void {
     for (const stream of this.#streams) if (stream.standing) stream.close();
+  }
+
+  /** Cuts the streams of a server whose principals are no longer good. */
+  endRevoked(server: string, isRevoked: (principal: Principal) => boolean): void {
+    for (const stream of this.#streams) {
+      if (stream.server === server && isRevoked(stream.principal)) stream.revoke();
+    }
   }
 
   closeAll(): void {

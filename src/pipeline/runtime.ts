@@ -1,7 +1,7 @@
 import type { AuditTrail } from '../audit/index.ts';
 import type { Clock, Log } from '../base/index.ts';
 import type { HttpConfig, LimitsConfig } from '../config/index.ts';
-import type { Authenticator } from '../identity/index.ts';
+import type { Authenticator, Principal } from '../identity/index.ts';
 import type { Concurrency, FloodGuard, Limiter } from '../limits/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Catalog, Upstream } from '../upstream/index.ts';
@@ -37,6 +37,8 @@ export interface ProtectedServer {
   /** Scopes that a client without a token should ask for. */
   readonly baseline: readonly string[];
   readonly authenticator: Authenticator;
+  /** Told when a call was refused for want of a scope: the client is about to ask for more. */
+  readonly stepUpExpected: (principal: Principal) => void;
   readonly policy: Policy;
   readonly catalog: Catalog;
   readonly upstream: Upstream;

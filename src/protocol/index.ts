@@ -25,6 +25,5 @@ export {
   legacyRevisions,
   metaKeys,
   modernRevisions,
-  supportedRevisions,
 } from './revisions.ts';
 export { EventSplitter, eventData, withEventData } from './sse.ts';

@@ -6,7 +6,6 @@ import { isObject } from './parse.ts';
 export const modernRevisions: readonly string[] = ['2026-07-28'];
 /** Revisions with an `initialize` handshake and sessions. */
 export const legacyRevisions: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26'];
-export const supportedRevisions: readonly string[] = [...modernRevisions, ...legacyRevisions];
 
 /** What a request without `MCP-Protocol-Version` speaks (2025-11-25 basic/transports). */
 const assumedRevision = '2025-03-26';
@@ -56,8 +55,9 @@ function isInitialize(message: Message | null): boolean {
   return message?.kind === 'request' && message.method === 'initialize';
 }
 
+/** Names what can be asked for in this way: the others are agreed on by `initialize`. */
 function unsupported(requested: string): Refusal {
   return refuse('unsupported_version', 'Unsupported protocol version', {
-    data: { supported: supportedRevisions, requested: requested.slice(0, 64) },
+    data: { supported: modernRevisions, requested: requested.slice(0, 64) },
   });
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { decodeJwt } from 'jose';
 import { alice, bob, signInAndConsent } from '../authorization-server/support.ts';
+import { until } from '../gateway/support.ts';
 import { type FixtureServer, startFixtureServer } from '../support/fixture-server/index.ts';
 import { generousLimits, startTestGateway, type TestGateway } from './gateway.ts';
 import { createProvider } from './provider.ts';
@@ -39,9 +40,6 @@ const startGateway = (upstream: Record<string, unknown>, tokenSeconds = 900) =>
 const asAlice = (url: URL) => signInAndConsent(url, alice);
 
 for (const sdk of sdkClients) {
-  // SDK 1.x answers 403 `insufficient_scope` with a refresh while it has a refresh token, which cannot widen a grant.
-  const cannotStepUp = (refresh: boolean) => sdk.label === 'SDK v1' && refresh;
-  const stepUp = (refresh: boolean) => ({ todo: cannotStepUp(refresh) });
   describe(`${sdk.label}, from 401 to a call, HTTP upstream`, () => {
     let fixture: FixtureServer;
     let gateway: TestGateway;
@@ -72,26 +70,22 @@ for (const sdk of sdkClients) {
     });
 
     for (const refresh of [true, false])
-      it(
-        `steps up from read to write, ${refresh ? 'with' : 'without'} a refresh token`,
-        stepUp(refresh),
-        async () => {
-          const provider = createProvider(asAlice, { refresh });
-          const connection = await sdk.connect({ url: url(), provider });
-          try {
-            assert.equal(await connection.call('write_note', { name: 'n', body: 'b' }), 'wrote n');
-            assert.equal(provider.tokens()?.refresh_token !== undefined, refresh);
-            assert.equal(provider.asked.length, 2, `asked: ${provider.asked.join(' | ')}`);
-            for (const scope of ['mcp:tools:read', 'mcp:tools:write'])
-              assert.ok(provider.asked[1]?.includes(scope), scope);
-            assert.equal(await connection.call('echo', { text: 'still' }), 'still');
-            assert.equal(provider.asked.length, 2, 'a wider token forgot the narrower scope');
-            assert.equal(fixture.notes.get('n'), 'b');
-          } finally {
-            await connection.close();
-          }
-        },
-      );
+      it(`steps up from read to write, ${refresh ? 'with' : 'without'} a refresh token`, async () => {
+        const provider = createProvider(asAlice, { refresh });
+        const connection = await sdk.connect({ url: url(), provider });
+        try {
+          assert.equal(await connection.call('write_note', { name: 'n', body: 'b' }), 'wrote n');
+          assert.equal(provider.tokens()?.refresh_token !== undefined, refresh);
+          assert.equal(provider.asked.length, 2, `asked: ${provider.asked.join(' | ')}`);
+          for (const scope of ['mcp:tools:read', 'mcp:tools:write'])
+            assert.ok(provider.asked[1]?.includes(scope), scope);
+          assert.equal(await connection.call('echo', { text: 'still' }), 'still');
+          assert.equal(provider.asked.length, 2, 'a wider token forgot the narrower scope');
+          assert.equal(fixture.notes.get('n'), 'b');
+        } finally {
+          await connection.close();
+        }
+      });
 
     it('shows the upstream no credential of the client', () => {
       assert.ok(fixture.requests.length > 0);
@@ -115,8 +109,12 @@ for (const sdk of sdkClients) {
           body: new URLSearchParams({ token, client_id }),
         });
         assert.equal(revoked.status, 200);
-        assert.equal(await connection.call('echo', { text: 'back' }), 'back');
-        assert.equal(provider.asked.length, 2);
+        // The open stream ends with its token, and a 2025 client comes back with it on its own: two sign-ins may cross.
+        await until(
+          async () => assert.equal(await connection.call('echo', { text: 'back' }), 'back'),
+          10_000,
+        );
+        assert.ok(provider.asked.length >= 2, 'nobody was asked again');
       } finally {
         await connection.close();
       }

@@ -103,7 +103,7 @@ function yaml({ origin, port, dataDir, issuer, options }: Filled): string {
 }
 
 /** Outcomes are written behind the answer: waits until the number of them stands still. */
-async function outcomes(dataDir: string): Promise<AuditRecord[]> {
+export async function outcomes(dataDir: string): Promise<AuditRecord[]> {
   let before = -1;
   for (;;) {
     const db = new DatabaseSync(join(dataDir, 'audit.db'), { readOnly: true });

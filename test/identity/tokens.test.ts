@@ -27,7 +27,7 @@ function authenticatorFor(issuers: TestIssuer[], clock: Clock = systemClock): Au
     issuers.map(({ issuer: name }) => {
       const keys = new IssuerKeys({ issuer: name, jwksUri: null, outbound, clock, log: silentLog });
       return createJwksVerifier({
-        rules: { issuer: name, audience: [resource], scopes: 'scope', organization: 'org' },
+        rules: { issuer: name, audience: [resource], scopes: 'scope', organization: 'org', grant: null },
         algorithms: ['ES256', 'RS256'],
         typ: ['at+jwt'],
         key: keys.find,

@@ -18,7 +18,10 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
   }
   const mismatch = checkParameters(call, facts);
   if (mismatch) return mismatch;
-  if (!decision.allow) return refusalOf(decision);
+  if (!decision.allow) {
+    server.stepUpExpected(principal);
+    return refusalOf(decision);
+  }
   return Object.assign(call, { decision, session, facts: facts === 'unknown' ? null : facts });
 }
 
