@@ -51,6 +51,13 @@ describe('a secret', () => {
     assert.match(brief(await faultsOf(t, withEnv('{ command: [/none/here] }')))[0] ?? '', /was not found/);
   });
 
+  it('file is bounded', async (t) => {
+    const file = join(directory(t), 'large');
+    writeFileSync(file, canary.repeat(10_000));
+    const faults = await faultsOf(t, withEnv(`{ file: ${file} }`));
+    assert.match(brief(faults)[0] ?? '', /larger than 65536 bytes/);
+  });
+
   it('never reaches a message, an explanation or a print', async (t) => {
     const loaded = await load(t, withEnv('{ env: A }'), { A: canary });
     const printed = [
