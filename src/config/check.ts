@@ -1,5 +1,7 @@
 import type { Finding } from './faults.ts';
+import { checkMachines } from './machines.ts';
 import type { FileConfig, PartialFileConfig } from './schema.ts';
+import { checkSignIn } from './sign-in.ts';
 import { isLoopback } from './values.ts';
 
 /**
@@ -77,9 +79,11 @@ function checkRules({ tools, servers }: PartialFileConfig): Finding[] {
   );
 }
 
-function checkAuth({ auth, publicUrl }: PartialFileConfig): Finding[] {
+function checkAuth({ auth, publicUrl, servers }: PartialFileConfig): Finding[] {
   if (!auth) return [];
-  const findings: Finding[] = [];
+  const findings = auth.embedded
+    ? [...checkSignIn(auth.embedded, publicUrl), ...checkMachines(auth.embedded, servers)]
+    : [];
   if (auth.embedded === false && auth.issuers.length === 0) {
     const hint = 'add auth.issuers, or remove embedded: false';
     findings.push({

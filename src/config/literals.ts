@@ -6,7 +6,13 @@ import { fits, walk } from './walk.ts';
 // is copied, committed and printed, and the arguments of a process can be read by every user of the machine.
 // No message repeats the value.
 
-const secretPositions = ['servers.*.upstream.env.*', 'servers.*.upstream.headers.*', 'tls.key'];
+const secretPositions = [
+  'servers.*.upstream.env.*',
+  'servers.*.upstream.headers.*',
+  'tls.key',
+  'auth.embedded.oidc.clientSecret',
+  'auth.embedded.clients.registered.*.secret',
+];
 
 /** Prefixes by which issuers of keys mark them, private keys, and JWTs. Anchored or bounded: the text is untrusted. */
 const keyShapes: readonly RegExp[] = [

@@ -68,7 +68,7 @@ export async function configFrom(source: Source, environment: Environment): Prom
   const { directory } = source;
   const unreadable = await findUnreadable(checked.sections, directory);
   const mayRunCommands = () => checked.findings.length === 0 && unreadable.length === 0;
-  const fetched = await fetchSecrets(checked.sections.servers, { environment, directory }, mayRunCommands);
+  const fetched = await fetchSecrets(checked.sections, { environment, directory }, mayRunCommands);
   const findings = [...checked.findings, ...unreadable, ...fetched.findings];
   if (findings.length > 0 || !isComplete(checked)) throw asError(findings, source);
   return {

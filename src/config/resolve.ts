@@ -2,6 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import { Secret } from '../base/index.ts';
 import type { RateLimit } from '../policy/index.ts';
 import { serverPathOf } from './check.ts';
+import { resolveClients } from './clients.ts';
 import type {
   AuthConfig,
   Config,
@@ -10,8 +11,10 @@ import type {
   ServerConfig,
   ToolRuleConfig,
 } from './config.ts';
+import { resolveMachines } from './machines.ts';
 import { embeddedDefaults, type FileConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
+import { resolveSignIn } from './sign-in.ts';
 import { parseDuration, parseRate } from './units.ts';
 import { withPrefix } from './values.ts';
 
@@ -31,7 +34,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     data: resolvePath(context.directory, file.data),
     mode: file.mode,
     servers: Object.keys(file.servers).map((name) => server(name, publicUrl, { file, context })),
-    auth: authentication(file.auth),
+    auth: authentication(file.auth, context),
     tools: file.tools?.map(toolRule) ?? null,
     resources: file.resources,
     prompts: file.prompts,
@@ -84,9 +87,9 @@ function upstream(name: string, file: FileConfig, context: ResolveContext): Serv
   };
 }
 
-function authentication(auth: FileConfig['auth']): AuthConfig {
+function authentication(auth: FileConfig['auth'], context: ResolveContext): AuthConfig {
   return {
-    embedded: embeddedServer(auth),
+    embedded: embeddedServer(auth, context),
     issuers: auth.issuers.map((issuer) => ({
       issuer: issuer.issuer,
       jwksUri: issuer.jwksUri ?? null,
@@ -95,21 +98,26 @@ function authentication(auth: FileConfig['auth']): AuthConfig {
       typ: issuer.typ,
       claims: { scopes: issuer.claims.scopes, organization: issuer.claims.organization ?? null },
     })),
+    revocation: auth.revocation,
     scopesAdvertised: auth.scopesAdvertised,
   };
 }
 
 /** On unless it is switched off, or issuers replace it and nothing asks for it. */
-function embeddedServer({ embedded, issuers }: FileConfig['auth']): EmbeddedAuthConfig | null {
+function embeddedServer(
+  { embedded, issuers }: FileConfig['auth'],
+  context: ResolveContext,
+): EmbeddedAuthConfig | null {
   if (embedded === false || (embedded === undefined && issuers.length > 0)) return null;
-  const { accessTokenMinutes, refreshTokenDays, clients } = embedded ?? embeddedDefaults;
+  const written = embedded ?? embeddedDefaults;
+  const { accessTokenMinutes, refreshTokenDays, clients } = written;
   return {
     accessTokenMinutes,
     refreshTokenDays,
-    clients: {
-      metadataDocuments: clients.metadataDocuments,
-      dynamicRegistration: clients.dynamicRegistration === false ? null : clients.dynamicRegistration,
-    },
+    ...resolveSignIn(written, context),
+    dpop: written.dpop,
+    clients: resolveClients(clients),
+    machines: resolveMachines(written, context.secrets),
   };
 }
 

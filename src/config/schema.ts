@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { clientsShape, dpopModes } from './clients.ts';
+import { machinesShape } from './machines.ts';
+import { fileReference, secretReference } from './secret-reference.ts';
+import { signInShape } from './sign-in.ts';
 import {
   algorithm,
   duration,
@@ -20,18 +24,6 @@ import {
 // `config explain` shows what people wrote; `resolve.ts` turns them into numbers.
 
 const nonEmpty = z.string().min(1).max(4096);
-const fileReference = z.strictObject({ file: nonEmpty });
-
-export const secretReference = z
-  .union([
-    z.strictObject({ env: environmentName }),
-    fileReference,
-    z.strictObject({ command: z.array(nonEmpty).min(1).max(64) }),
-  ])
-  .meta({
-    description:
-      'Where a secret is kept: { env: NAME }, { file: /path } or { command: [program, argument] }.',
-  });
 
 const stdioUpstream = z.strictObject({
   command: z
@@ -58,21 +50,13 @@ const server = z.strictObject({
   upstream: z.union([stdioUpstream, httpUpstream]),
 });
 
-const dynamicRegistration = z.strictObject({
-  maxPerHour: z.int().min(1).max(100_000).default(60),
-  unusedDays: z.int().min(1).max(3650).default(7),
-});
-
 const embedded = z.strictObject({
   accessTokenMinutes: z.int().min(1).max(60).default(15),
   refreshTokenDays: z.int().min(1).max(365).default(30),
-  signIn: z.array(z.literal('password')).min(1).max(8).default(['password']),
-  clients: z
-    .strictObject({
-      metadataDocuments: z.boolean().default(true),
-      dynamicRegistration: z.union([z.literal(false), dynamicRegistration]).prefault({}),
-    })
-    .prefault({}),
+  ...signInShape,
+  dpop: dpopModes.default('allowed').meta({ description: 'Tokens bound to a key of the client (RFC 9449).' }),
+  clients: clientsShape,
+  ...machinesShape,
 });
 
 /** What an embedded authorization server is when nobody describes it. */
@@ -100,6 +84,16 @@ const auth = z.strictObject({
     .optional()
     .meta({ description: 'The built-in authorization server. On, unless `issuers` replace it.' }),
   issuers: z.array(issuer).max(64).default([]),
+  revocation: z
+    .strictObject({
+      withinSeconds: z
+        .int()
+        .min(1)
+        .max(60)
+        .default(5)
+        .meta({ description: 'A revoked token works nowhere after this time.' }),
+    })
+    .prefault({}),
   scopesAdvertised: z.enum(['minimal', 'all']).default('minimal'),
 });
 

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { Secret } from '../base/index.ts';
 import type { Environment } from './environment.ts';
 import type { Finding } from './faults.ts';
-import type { FileConfig, SecretReference } from './schema.ts';
+import { clientReferences, jwksFault } from './machines.ts';
+import type { PartialFileConfig, SecretReference } from './schema.ts';
 import { maxSecretBytes, runSecretCommand } from './secret-command.ts';
 import { formatPath, type Path } from './source.ts';
 
@@ -22,11 +23,11 @@ interface Wanted {
 }
 
 /**
- * Fetches every secret that the servers refer to. Programs are run only when `mayRunCommands`: never for a
+ * Fetches every secret that the configuration refers to. Programs are run only when `mayRunCommands`: never for a
  * configuration that is refused anyway.
  */
 export async function fetchSecrets(
-  servers: FileConfig['servers'] | undefined,
+  sections: PartialFileConfig,
   context: SecretContext,
   mayRunCommands: () => boolean,
 ): Promise<{ secrets: Secrets; findings: Finding[] }> {
@@ -40,7 +41,7 @@ export async function fetchSecrets(
       else secrets.set(formatPath(one.path), new Secret(value as string));
     }
   };
-  const wanted = wantedSecrets(servers ?? {});
+  const wanted = wantedSecrets(sections);
   await readAll(wanted.filter(({ reference }) => !('command' in reference)));
   if (findings.length === 0 && mayRunCommands()) {
     await readAll(wanted.filter(({ reference }) => 'command' in reference));
@@ -48,7 +49,18 @@ export async function fetchSecrets(
   return { secrets, findings };
 }
 
-function wantedSecrets(servers: FileConfig['servers']): Wanted[] {
+function wantedSecrets({ servers, auth }: PartialFileConfig): Wanted[] {
+  const provider = auth?.embedded ? auth.embedded.oidc : undefined;
+  return [
+    ...(provider
+      ? [{ path: ['auth', 'embedded', 'oidc', 'clientSecret'], reference: provider.clientSecret }]
+      : []),
+    ...(auth?.embedded ? clientReferences(auth.embedded) : []),
+    ...upstreamSecrets(servers ?? {}),
+  ];
+}
+
+function upstreamSecrets(servers: NonNullable<PartialFileConfig['servers']>): Wanted[] {
   return Object.entries(servers).flatMap(([name, { upstream }]) => {
     const [key, references] = 'command' in upstream ? ['env', upstream.env] : ['headers', upstream.headers];
     return Object.entries(references).map(([inner, reference]) => ({
@@ -113,6 +125,7 @@ function withoutNewline(text: string): string {
 
 /** A value that would break out of its header or its variable. */
 function unusable(value: string, { path }: Wanted): Problem | null {
+  if (path.at(-1) === 'jwks') return jwksFault(value);
   if (path[3] === 'headers' && !/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) {
     return {
       message: 'the secret has characters that no header can carry',

@@ -39,6 +39,7 @@ export interface StartOptions {
   readonly resources?: readonly string[];
   readonly options?: Partial<AuthorizationServerOptions>;
   readonly clients?: Partial<AuthorizationServerOptions['config']['clients']>;
+  readonly signIn?: Partial<AuthorizationServerOptions['config']>;
   readonly accounts?: readonly { name: string; password: string; role: Role }[];
   readonly clock?: Clock;
   readonly log?: Log;
@@ -84,6 +85,10 @@ export async function startAuthorizationServer(
     config: {
       accessTokenMinutes: 15,
       refreshTokenDays: 30,
+      signIn: ['password'],
+      passwords: { denyList: null },
+      oidc: null,
+      ...start.signIn,
       clients: {
         metadataDocuments: true,
         dynamicRegistration: { maxPerHour: 60, unusedDays: 7 },
