@@ -89,6 +89,8 @@ async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
 class Running {
   wiring: Wiring;
   readonly #parts: Parts;
+  /** What a reload replaced and its last calls still use: how to close it. */
+  readonly #retiring = new Map<NodeJS.Timeout, () => Promise<void>>();
 
   constructor(wiring: Wiring, parts: Parts) {
     this.wiring = wiring;
@@ -116,18 +118,20 @@ class Running {
       await Promise.all(gone.map(({ upstream }) => upstream.close()));
     };
     const timer = setTimeout(() => {
+      this.#retiring.delete(timer);
       close().catch((error: unknown) => {
-        this.#parts.log.warn(
-          { detail: messageOf(error) },
-          'something of the old configuration did not close',
-        );
+        const detail = messageOf(error);
+        this.#parts.log.warn({ detail }, 'something of the old configuration did not close');
       });
     }, before.config.http.drainSeconds * 1000);
     timer.unref();
+    this.#retiring.set(timer, close);
   }
 
   async stop(): Promise<void> {
     const { audit, clock, outbound } = this.#parts;
+    for (const timer of this.#retiring.keys()) clearTimeout(timer);
+    await Promise.all([...this.#retiring.values()].map((close) => close()));
     await Promise.all([...this.wiring.backends.values()].map(({ upstream }) => upstream.close()));
     await this.wiring.authorizationServer?.close();
     await outbound.close();
@@ -200,9 +204,24 @@ function describe(wiring: Wiring, audit: SqliteAuditTrail): Omit<Gateway, 'reloa
 }
 
 function warnings(config: Config): string[] {
+  const found: string[] = [];
   const confirmed = (config.tools ?? []).filter((rule) => rule.confirm !== null).map((rule) => rule.source);
-  if (confirmed.length === 0) return [];
-  return [
-    `calls that need confirmation (${confirmed.join(', ')}) are refused: this version cannot ask anyone yet`,
-  ];
+  if (confirmed.length > 0) {
+    found.push(
+      `calls that need confirmation (${confirmed.join(', ')}) are refused: this version cannot ask anyone yet`,
+    );
+  }
+  for (const { name, upstream } of config.servers) {
+    if (upstream.kind === 'http' && isPlainAndFar(upstream.url)) {
+      found.push(
+        `calls to ${name} cross the network in plain text: ${new URL(upstream.url).origin} has no https`,
+      );
+    }
+  }
+  return found;
+}
+
+function isPlainAndFar(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }

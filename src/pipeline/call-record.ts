@@ -1,5 +1,6 @@
 import { type AuditRecord, type AuditResult, argumentsHash } from '../audit/index.ts';
 import { type Refusal, type RefusalCode, timestamp } from '../base/index.ts';
+import type { Decision } from '../policy/index.ts';
 import type { ClearedCall, ReceivedCall } from './call.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -13,7 +14,7 @@ export interface Ending {
 
 /** The audit records of one call: opened at its first byte, closed exactly once. */
 export class CallRecord {
-  readonly #call: ReceivedCall & Partial<ClearedCall>;
+  readonly #call: ReceivedCall & Partial<Omit<ClearedCall, 'decision'>> & { readonly decision?: Decision };
   readonly #runtime: Runtime;
   #hash: string | null = null;
   #closed = false;
@@ -58,7 +59,7 @@ export class CallRecord {
       token_id: principal?.tokenId ?? null,
       protocol_version: this.#call.revision ?? null,
       rule: decision?.rule ?? null,
-      scopes_required: decision?.scopes ?? [],
+      scopes_required: (decision?.allow ? decision.scopes : decision?.required) ?? [],
       http_status: ending?.status ?? null,
       address: request.address,
     };

@@ -11,6 +11,7 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
   const { operation, server, principal } = call;
   const facts = operation.kind === 'tool' ? await server.catalog.find(operation.name) : null;
   const decision = server.policy.decide(operation, facts, principal.scopes);
+  Object.assign(call, { decision }); // the record names the rule, also of a refusal
   // A tool that this caller must not know of answers as one that is not there, before its schema is looked at.
   if (!decision.allow && decision.code !== 'scope_missing') {
     if (facts !== null && facts !== 'unknown') await server.catalog.recheck();
