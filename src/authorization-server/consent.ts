@@ -1,7 +1,7 @@
 import type Provider from 'oidc-provider';
 import type { Account, AccountStore } from './accounts/index.ts';
 import type { ProtectedResource, ScopeDescription } from './authorization-server.ts';
-import { type RedirectTarget, redirectTarget } from './clients/index.ts';
+import { areAllLoopback, type RedirectTarget, redirectTarget } from './clients/index.ts';
 import type { AuthorizationServerOptions } from './options.ts';
 import { offlineAccess } from './scopes.ts';
 
@@ -20,6 +20,8 @@ export interface ConsentChoice {
     readonly id: string;
     readonly name: string | null;
     readonly documentHost: string | null;
+    /** All its redirect URIs lead to this computer. */
+    readonly loopbackOnly: boolean;
   };
   readonly target: RedirectTarget;
   readonly resources: readonly ProtectedResource[];
@@ -36,7 +38,8 @@ export async function consentChoice(
 ): Promise<ConsentChoice | null> {
   const account = session?.accountId === undefined ? undefined : accounts.byId(session.accountId);
   const client = await provider().Client.find(String(params['client_id']));
-  const target = redirectTarget(String(params['redirect_uri']));
+  const { redirectSchemes } = options.config.clients;
+  const target = redirectTarget(String(params['redirect_uri']), redirectSchemes);
   if (account === undefined || client === undefined || target === null) return null;
   const asked = new Set(String(params['scope'] ?? '').split(' '));
   const ceiling = options.scopesForRole[account.role];
@@ -48,6 +51,7 @@ export async function consentChoice(
       id: client.clientId,
       name: client.clientName ?? null,
       documentHost: client.clientIdMetadataDocument ? new URL(client.clientId).host : null,
+      loopbackOnly: areAllLoopback(client.redirectUris ?? []),
     },
     target,
     resources: options.resources.filter(({ resource }) => named.has(resource)),

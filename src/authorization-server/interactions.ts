@@ -92,7 +92,7 @@ async function showSignIn(parts: InteractionParts, exchange: Exchange): Promise<
     name: '',
     error: null,
   });
-  endPage(res, { status: 200, page, formTargets: formTargets(interaction) });
+  endPage(res, { status: 200, page, formTargets: formTargets(parts, interaction) });
 }
 
 async function submitSignIn(parts: InteractionParts, exchange: Exchange, form: URLSearchParams) {
@@ -109,7 +109,7 @@ async function submitSignIn(parts: InteractionParts, exchange: Exchange, form: U
       csrf: parts.forms.token(req, res, interaction.uid),
       clientName: await clientName(parts, interaction),
       name,
-      formTargets: formTargets(interaction),
+      formTargets: formTargets(parts, interaction),
     });
   }
   parts.audit('signin.succeeded', { client_id, subject: result.account.id, address });
@@ -147,7 +147,7 @@ async function showConsent(parts: InteractionParts, exchange: Exchange): Promise
     scopes: choice.granted,
     withheld: choice.withheld,
   });
-  endPage(res, { status: 200, page, formTargets: formTargets(interaction) });
+  endPage(res, { status: 200, page, formTargets: formTargets(parts, interaction) });
 }
 
 async function submitConsent(parts: InteractionParts, exchange: Exchange, form: URLSearchParams) {
@@ -217,7 +217,8 @@ async function clientName({ provider }: InteractionParts, interaction: Interacti
 }
 
 /** Where the answer to these forms redirects to in the end; Chromium checks each step against form-action. */
-function formTargets(interaction: Interaction): string[] {
-  const target = redirectTarget(String(interaction.params['redirect_uri']));
+function formTargets({ options }: InteractionParts, interaction: Interaction): string[] {
+  const { redirectSchemes } = options.config.clients;
+  const target = redirectTarget(String(interaction.params['redirect_uri']), redirectSchemes);
   return target === null ? [] : [redirectSource(target)];
 }

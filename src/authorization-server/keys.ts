@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync, hkdfSync } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JSONWebKeySet, JWK } from 'jose';
@@ -31,6 +31,8 @@ export interface Keys {
   publicKeys(): JSONWebKeySet;
   cookieKeys(): string[];
   formKey(): string;
+  /** 32 bytes for one purpose, from which those of no other purpose can be computed. Stays the same over rotations. */
+  derivedKey(purpose: string): Buffer;
   /** Makes a new signing key if the current one is 90 days old, and drops keys that sign no living token. */
   rotateIfDue(): boolean;
 }
@@ -55,6 +57,7 @@ export function openKeys(options: KeysOptions): Keys {
     publicKeys: () => publicKeys,
     cookieKeys: () => [...keys.cookies],
     formKey: () => keys.forms,
+    derivedKey: (purpose) => Buffer.from(hkdfSync('sha256', keys.forms, '', `portcullis ${purpose}`, 32)),
     rotateIfDue() {
       const now = options.clock.now();
       if (now - newest(keys).createdAt < rotateAfterMs) return false;

@@ -1,4 +1,5 @@
 import type { ProtectedResource } from './authorization-server.ts';
+import { type DpopMode, dpopAlgorithms } from './dpop.ts';
 import { issuerPath } from './options.ts';
 import { offlineAccess } from './scopes.ts';
 
@@ -7,6 +8,7 @@ export const endpoints = {
   authorization: '/authorize',
   token: '/token',
   registration: '/register',
+  pushed_authorization_request: '/par',
   revocation: '/revoke',
   introspection: '/introspect',
   jwks: '/jwks',
@@ -27,6 +29,7 @@ export interface MetadataOptions {
   readonly scopes: readonly string[];
   readonly metadataDocuments: boolean;
   readonly dynamicRegistration: boolean;
+  readonly dpop: DpopMode;
 }
 
 /** RFC 8414 section 2. Depends on configuration alone, never on a request's headers. */
@@ -37,6 +40,8 @@ export function authorizationServerMetadata(options: MetadataOptions): Record<st
     authorization_endpoint: at(endpoints.authorization),
     token_endpoint: at(endpoints.token),
     ...(options.dynamicRegistration && { registration_endpoint: at(endpoints.registration) }),
+    pushed_authorization_request_endpoint: at(endpoints.pushed_authorization_request),
+    require_pushed_authorization_requests: false,
     revocation_endpoint: at(endpoints.revocation),
     introspection_endpoint: at(endpoints.introspection),
     jwks_uri: at(endpoints.jwks),
@@ -51,6 +56,7 @@ export function authorizationServerMetadata(options: MetadataOptions): Record<st
     revocation_endpoint_auth_signing_alg_values_supported: clientAuthAlgorithms,
     introspection_endpoint_auth_methods_supported: clientAuthMethods,
     introspection_endpoint_auth_signing_alg_values_supported: clientAuthAlgorithms,
+    ...(options.dpop !== 'off' && { dpop_signing_alg_values_supported: dpopAlgorithms }),
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: options.metadataDocuments,
     // OpenID Connect Discovery demands these two; no ID token is ever issued.

@@ -1,8 +1,18 @@
 import type { EventEmitter } from 'node:events';
 import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import type { AccountStore } from './accounts/index.ts';
-import { applyClientRules, createFetchPolicy, withoutRedirects } from './clients/index.ts';
+import {
+  acceptAssertionAudiences,
+  applyClientRules,
+  compareHashedSecrets,
+  createAssertionRules,
+  createFetchPolicy,
+  isTrustedHost,
+  registeredClientId,
+  withoutRedirects,
+} from './clients/index.ts';
 import { cookieSettings } from './cookies.ts';
+import { applyDpopRule, dpopAlgorithms, dpopFeature } from './dpop.ts';
 import { createInteractionPolicy } from './interaction-policy.ts';
 import type { Keys } from './keys.ts';
 import { clientAuthAlgorithms, clientAuthMethods, endpoints } from './metadata.ts';
@@ -41,6 +51,8 @@ export function createProvider(parts: ProviderParts): Provider {
   const provider = new Provider(options.publicUrl + issuerPath, configuration(parts));
   // Believed only because the inner request carries our own headers: see inner-request.ts.
   provider.proxy = true;
+  compareHashedSecrets(provider);
+  acceptAssertionAudiences(provider);
   // oidc-provider's types leave out Koa's own event, without which Koa prints to the console.
   (provider as EventEmitter).on('error', (error: Error) =>
     options.log.error({ error: error.message }, 'authorization server'),
@@ -62,7 +74,11 @@ function configuration(parts: ProviderParts): Configuration {
     scopes: [offlineAccess],
     responseTypes: ['code'],
     clientAuthMethods: [...clientAuthMethods],
-    enabledJWA: { clientAuthSigningAlgValues: [...clientAuthAlgorithms] },
+    enabledJWA: {
+      clientAuthSigningAlgValues: [...clientAuthAlgorithms],
+      dPoPSigningAlgValues: [...dpopAlgorithms],
+    },
+    assertJwtClientAuthClaimsAndHeader: createAssertionRules(options.clock),
     clientDefaults: {
       // Without it a loopback redirect must match to the port, and MCP's own example document has no application_type.
       application_type: 'native',
@@ -74,7 +90,10 @@ function configuration(parts: ProviderParts): Configuration {
     // The validator is called for each listed member: one is enough, and `scope` is always recognised.
     extraClientMetadata: {
       properties: ['scope'],
-      validator: (_ctx, _key, _value, metadata) => applyClientRules(metadata),
+      validator: (_ctx, _key, _value, metadata) => {
+        applyClientRules(metadata, config.clients.redirectSchemes);
+        applyDpopRule(metadata, config.dpop);
+      },
     },
     pkce: { required: () => true },
     features: features(parts),
@@ -123,22 +142,29 @@ function features(parts: ProviderParts): Features {
     userinfo: { enabled: false },
     rpInitiatedLogout: { enabled: false },
     claimsParameter: { enabled: false },
-    // Would carry parameters past the rules of request-parameters.ts.
-    pushedAuthorizationRequests: { enabled: false },
+    // What is pushed goes through the rules of request-parameters.ts first: see routes.ts.
+    pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: false },
+    // Would carry parameters past them.
     requestObjects: { enabled: false },
-    dPoP: { enabled: false },
+    dPoP: dpopFeature(parts.options.config.dpop, parts.keys),
     registration: {
       enabled: clients.dynamicRegistration !== null,
       initialAccessToken: false,
       issueRegistrationAccessToken: false,
+      idFactory: (ctx) =>
+        registeredClientId(ctx.oidc.body ?? {}, {
+          key: parts.keys.formKey(),
+          now: parts.options.clock.now(),
+        }),
     },
     revocation: { enabled: true, allowedPolicy: own },
     introspection: { enabled: true, allowedPolicy: own },
     clientIdMetadataDocument: {
-      enabled: clients.metadataDocuments,
+      enabled: clients.metadataDocuments !== false,
       ack: 'draft-02',
       allowFetch: fetchPolicy(parts),
-      allowClient: () => true,
+      allowClient: (_ctx, client) =>
+        isTrustedHost(new URL(client.clientId).hostname, clients.metadataDocuments),
       cacheDuration: { min: 300, max: 3600 },
     },
     resourceIndicators: resourceIndicators(parts),
@@ -147,7 +173,9 @@ function features(parts: ProviderParts): Features {
 
 function fetchPolicy({ options }: ProviderParts): (ctx: KoaContextWithOIDC, clientId: string) => boolean {
   const isAllowed = createFetchPolicy(options.clock);
-  return (_ctx, clientId) => isAllowed(clientId);
+  const { metadataDocuments } = options.config.clients;
+  return (_ctx, clientId) =>
+    isTrustedHost(new URL(clientId).hostname, metadataDocuments) && isAllowed(clientId);
 }
 
 /** RFC 8707: which resource a token is for, and which of its scopes the account may hold. */

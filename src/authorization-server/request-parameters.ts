@@ -29,6 +29,15 @@ export function authorizationParameters(given: URLSearchParams, rules: Parameter
   return parameters;
 }
 
+/**
+ * The same of a pushed request (RFC 9126 section 2.1), whose client id is not optional even where the client
+ * authenticates by other means: it is what ties the request to whoever uses it. Null if it is missing.
+ * @param given attacker-controlled
+ */
+export function pushedParameters(given: URLSearchParams, rules: ParameterRules): URLSearchParams | null {
+  return given.getAll('client_id').length === 1 ? authorizationParameters(given, rules) : null;
+}
+
 /** `max_age` becomes a demand for a fresh sign-in: stricter than what was asked, never laxer. */
 function setPrompts(parameters: URLSearchParams): void {
   const prompts = (parameters.get('prompt') ?? '').split(' ').filter((prompt) => knownPrompts.has(prompt));

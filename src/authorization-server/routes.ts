@@ -9,7 +9,12 @@ import { endpoints } from './metadata.ts';
 import { issuerPath } from './options.ts';
 import { endErrorPage } from './pages/index.ts';
 import { readBody } from './request-body.ts';
-import { authorizationParameters, type ParameterRules, tokenParameters } from './request-parameters.ts';
+import {
+  authorizationParameters,
+  type ParameterRules,
+  pushedParameters,
+  tokenParameters,
+} from './request-parameters.ts';
 
 export type Handler = (req: IncomingMessage, res: ServerResponse, address: string) => Promise<void> | void;
 
@@ -46,6 +51,8 @@ export function createRoutes(parts: RouteParts): Handler {
     [issuerPath + endpoints.token]: (req, res, address) => post(parts, { req, res, address }),
     [issuerPath + endpoints.revocation]: (req, res, address) => post(parts, { req, res, address }),
     [issuerPath + endpoints.introspection]: (req, res, address) => post(parts, { req, res, address }),
+    [issuerPath + endpoints.pushed_authorization_request]: (req, res, address) =>
+      push(parts, { req, res, address }),
     [issuerPath + endpoints.registration]: (req, res, address) => register(parts, { req, res, address }),
     '/setup': parts.setup,
   };
@@ -97,8 +104,22 @@ async function resume(parts: RouteParts, exchange: Exchange): Promise<void> {
   await hand(parts, exchange, { target: path.slice(issuerPath.length), body: null });
 }
 
-/** Token, revocation and introspection endpoint: forms from clients of any origin. */
-async function post(parts: RouteParts, exchange: Exchange): Promise<void> {
+/** Token, revocation and introspection endpoint. */
+function post(parts: RouteParts, exchange: Exchange): Promise<void> {
+  return form(parts, exchange, (given) => tokenParameters(given, parts.rules));
+}
+
+/** RFC 9126: the parameters of an authorization request, under the same rules as in a query. */
+function push(parts: RouteParts, exchange: Exchange): Promise<void> {
+  return form(parts, exchange, (given) => pushedParameters(given, parts.rules));
+}
+
+/** A form from a client of any origin. */
+async function form(
+  parts: RouteParts,
+  exchange: Exchange,
+  rules: (given: URLSearchParams) => URLSearchParams | null,
+): Promise<void> {
   const { req, res } = exchange;
   allowAnyOrigin(res);
   if (answerPreflight(req, res, 'POST')) return;
@@ -108,7 +129,8 @@ async function post(parts: RouteParts, exchange: Exchange): Promise<void> {
     return endJson(res, 413, { error: 'invalid_request', error_description: 'the request is too large' });
   }
   const [path = ''] = (req.url ?? '').split('?');
-  const parameters = tokenParameters(new URLSearchParams(body.toString('utf8')), parts.rules);
+  const parameters = rules(new URLSearchParams(body.toString('utf8')));
+  if (parameters === null) return endJson(res, 400, { error: 'invalid_request' });
   await hand(parts, exchange, { target: path.slice(issuerPath.length), body: Buffer.from(`${parameters}`) });
 }
 

@@ -7,7 +7,7 @@ import { createAccountPage } from './account-page.ts';
 import { type Account, type AccountStore, createAccountStore, createSignIn } from './accounts/index.ts';
 import { endJson } from './answers.ts';
 import type { AuthorizationServer } from './authorization-server.ts';
-import { createRegistrationGate, guardedFetch } from './clients/index.ts';
+import { createRegistrationGate, guardedFetch, registeredClientId } from './clients/index.ts';
 import { type Addresses, type Audit, auditProvider, createAudit, currentAddress } from './events.ts';
 import { createFormGuard } from './forms.ts';
 import { innerRequest } from './inner-request.ts';
@@ -161,7 +161,16 @@ async function createHandlers(
     const inner = innerRequest(req, { publicUrl: new URL(publicUrl), target: '/setup', body: null });
     return sessions.signIn(inner, res, account);
   };
-  const setup = createSetup({ db, clock, accounts, publicUrl, forms, audit, signIn: startSession });
+  const setup = createSetup({
+    db,
+    clock,
+    accounts,
+    publicUrl,
+    key: keys.formKey(),
+    forms,
+    audit,
+    signIn: startSession,
+  });
   const routes = createRoutes({
     ...documents(foundation),
     publicUrl,
@@ -182,8 +191,9 @@ function documents({ options, issuer, keys }: Foundation) {
   const metadata = authorizationServerMetadata({
     issuer,
     scopes,
-    metadataDocuments,
+    metadataDocuments: metadataDocuments !== false,
     dynamicRegistration: dynamicRegistration !== null,
+    dpop: options.config.dpop,
   });
   return {
     rules: { resources: options.resources, knownScopes: new Set(scopes), baseline: options.baseline },
@@ -193,13 +203,15 @@ function documents({ options, issuer, keys }: Foundation) {
   };
 }
 
-function registrationGate({ options, db, audit }: Foundation) {
-  const { dynamicRegistration } = options.config.clients;
+function registrationGate({ options, db, keys, audit }: Foundation) {
+  const { dynamicRegistration, redirectSchemes } = options.config.clients;
   if (dynamicRegistration === null) return null;
   return createRegistrationGate({
     db,
     clock: options.clock,
-    maxPerHour: dynamicRegistration.maxPerHour,
+    ...dynamicRegistration,
+    redirectSchemes,
+    clientId: (metadata) => registeredClientId(metadata, { key: keys.formKey(), now: options.clock.now() }),
     refused: (reason, address) => audit('client.refused', { address, data: { reason } }),
   });
 }

@@ -1,10 +1,10 @@
+import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type Clock,
   equalInConstantTime,
   messageOf,
   OperationError,
-  randomToken,
   Secret,
   sha256Hex,
 } from '../base/index.ts';
@@ -20,6 +20,8 @@ export interface SetupParts {
   readonly clock: Clock;
   readonly accounts: AccountStore;
   readonly publicUrl: string;
+  /** Secret of this installation: the link's token is derived from it, so that a reload keeps the link that was printed. */
+  readonly key: string;
   readonly forms: FormGuard;
   readonly audit: Audit;
   readonly signIn: (req: IncomingMessage, res: ServerResponse, account: Account) => Promise<void>;
@@ -31,10 +33,12 @@ export interface Setup {
   handle(req: IncomingMessage, res: ServerResponse, address: string): Promise<void>;
 }
 
-/** A link on which the first administrator is made. Only the hash of its token is stored; each start makes a new one. */
+/** A link on which the first administrator is made. Only the hash of its token is stored; it is good until there is one. */
 export function createSetup(parts: SetupParts): Setup {
   const { db, accounts, publicUrl } = parts;
-  const token = accounts.hasAdmin() ? null : randomToken();
+  const token = accounts.hasAdmin()
+    ? null
+    : createHmac('sha256', parts.key).update('setup link').digest('base64url');
   db.exec('DELETE FROM setup');
   if (token !== null) storeToken(db, token);
   return {

@@ -66,7 +66,7 @@ function isEnded(token: AccessToken, { revocations, accounts }: TokenParts): boo
 
 function introspection(token: AccessToken): Record<string, unknown> {
   const { [grantClaim]: _internal, ...claims } = token;
-  return { active: true, token_type: 'Bearer', ...claims };
+  return { active: true, token_type: claims['cnf'] === undefined ? 'Bearer' : 'DPoP', ...claims };
 }
 
 /** RFC 7009 section 2.1: the token alone; the refresh token of its grant lives on. */

@@ -74,7 +74,9 @@ describe('record store', () => {
   it('finds nothing that has expired', async () => {
     const sessions = open('Session');
     await sessions.upsert('id', { uid: 'uid' }, 60);
-    assert.equal((await sessions.findByUid('uid'))?.jti, 'id');
+    const found = await sessions.findByUid('uid');
+    assert.ok(found?.jti);
+    assert.equal((await sessions.find(found.jti))?.uid, 'uid', 'what was found can be opened and destroyed');
     clock.advance(60_000);
     assert.equal(await sessions.find('id'), undefined);
     assert.equal(await sessions.findByUid('uid'), undefined);

@@ -11,6 +11,7 @@ import {
   obtainToken,
   postJson,
   type RunningAuthorizationServer,
+  redirectSchemes,
   redirectUri,
   refresh,
   register,
@@ -23,7 +24,7 @@ describe('dynamic registration', () => {
   let as: RunningAuthorizationServer;
   before(async () => {
     as = await startAuthorizationServer({
-      clients: { dynamicRegistration: { maxPerHour: 1000, unusedDays: 7 } },
+      clients: { dynamicRegistration: { maxPerHour: 1000, maxPerHourAndAddress: 1000, unusedDays: 7 } },
     });
   });
   after(() => as.close());
@@ -132,7 +133,7 @@ describe('dynamic registration', () => {
       ['cursor://anysphere.cursor-retrieval/oauth/user-x/callback', 'application'],
       ['vscode://vscode.github-authentication/did-authenticate', 'application'],
     ] as const) {
-      assert.equal(redirectTarget(uri)?.kind, kind, uri);
+      assert.equal(redirectTarget(uri, redirectSchemes)?.kind, kind, uri);
     }
   });
 
@@ -224,7 +225,7 @@ describe('bounds of registration', () => {
     const clock = movableClock();
     const as = await startAuthorizationServer({
       clock,
-      clients: { dynamicRegistration: { maxPerHour: 3, unusedDays: 7 } },
+      clients: { dynamicRegistration: { maxPerHour: 3, maxPerHourAndAddress: 10, unusedDays: 7 } },
     });
     try {
       for (let count = 0; count < 3; count += 1) await register(as);
@@ -299,7 +300,10 @@ describe('client metadata documents', () => {
 
   it('show the host of the document on the consent page, and the name as a claim', async () => {
     const browser = new Browser();
-    const { url } = codeRequest(as, clientId, { redirect_uri: 'https://client.example/callback' });
+    const { url } = codeRequest(as, clientId, {
+      redirect_uri: 'https://client.example/callback',
+      prompt: 'consent',
+    });
     await obtainToken(as, clientId, {
       browser,
       parameters: { redirect_uri: 'https://client.example/callback' },
@@ -311,12 +315,11 @@ describe('client metadata documents', () => {
     assert.match(html, /not verified/);
   });
 
-  it('are asked about every time unless they say that they are web clients on https (trap 14)', async () => {
+  it('are asked about once where the code goes to https, every time elsewhere, and when scopes grow', async () => {
     const web = 'https://client.example/web.json';
     documents.set(web, {
       client_id: web,
       client_name: 'Web client',
-      application_type: 'web',
       redirect_uris: ['https://client.example/callback', 'http://127.0.0.1/callback'],
     });
     const browser = new Browser();

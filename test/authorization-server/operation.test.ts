@@ -27,7 +27,7 @@ describe('operation', () => {
       clock,
       dataDir: first.dataDir,
       clients: {
-        dynamicRegistration: { maxPerHour: 60, unusedDays: 365 },
+        dynamicRegistration: { maxPerHour: 60, maxPerHourAndAddress: 60, unusedDays: 365 },
       },
     });
     try {

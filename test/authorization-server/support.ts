@@ -25,6 +25,9 @@ export const scopes = [
   { scope: 'mcp:resources:read', description: 'Read resources' },
 ];
 
+/** As the configuration has them by default. */
+export const redirectSchemes = ['cursor', 'vscode', 'claude'];
+
 export interface RunningAuthorizationServer {
   readonly server: AuthorizationServer;
   readonly url: string;
@@ -88,10 +91,12 @@ export async function startAuthorizationServer(
       signIn: ['password'],
       passwords: { denyList: null },
       oidc: null,
+      dpop: 'allowed',
       ...start.signIn,
       clients: {
         metadataDocuments: true,
-        dynamicRegistration: { maxPerHour: 60, unusedDays: 7 },
+        dynamicRegistration: { maxPerHour: 60, maxPerHourAndAddress: 60, unusedDays: 7 },
+        redirectSchemes,
         ...start.clients,
       },
     },
@@ -252,6 +257,8 @@ export async function register(
   const response = await postJson(`${as.issuer}/register`, {
     client_name: 'Test client',
     redirect_uris: [redirectUri],
+    // Another client each time: identical registrations are one.
+    software_id: randomBytes(8).toString('hex'),
     ...metadata,
   });
   assert.equal(response.status, 201, await response.clone().text());

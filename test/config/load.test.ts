@@ -63,7 +63,11 @@ limits: { client: none, concurrent: { client: 3 } }
     assert.equal(tickets?.resource, 'https://mcp.example.com/tickets');
     assert.ok(tickets.upstream.kind === 'http');
     assert.equal(tickets.upstream.headers['x-api-key']?.reveal(), 'value');
-    assert.deepEqual(config.auth.embedded?.clients, { metadataDocuments: false, dynamicRegistration: null });
+    assert.deepEqual(config.auth.embedded?.clients, {
+      metadataDocuments: false,
+      dynamicRegistration: null,
+      redirectSchemes: ['cursor', 'vscode', 'vscode-insiders', 'vscodium', 'windsurf', 'zed', 'claude', 'warp'],
+    });
     const [issuer] = config.auth.issuers;
     assert.deepEqual(issuer?.audience, ['https://mcp.example.com/tickets']);
     assert.deepEqual(issuer.claims, { organization: 'org_id', scopes: 'scp' });

@@ -277,7 +277,6 @@ describe('what later versions bring', () => {
       await refuses(t, `${smallest}${key}: ${value}\n`, key, /not in this version/);
     const inner = {
       mode: 'observe',
-      'auth.revocation': '{ withinSeconds: 5 }',
       'auth.embedded.oidc': '{}',
       'limits.loop': '{ identical: 5 }',
       'limits.whenStoreIsDown': '{}',

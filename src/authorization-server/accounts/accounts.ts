@@ -11,8 +11,12 @@ export interface Account {
   readonly id: string;
   readonly name: string;
   readonly role: Role;
+  /** The `org` of its tokens. */
+  readonly organization: string;
   readonly createdAt: number;
 }
+
+export const defaultOrganization = 'default';
 
 /** The people who can sign in. Works on the store directly, whether a server runs on it or not. */
 export interface Accounts {
@@ -49,7 +53,13 @@ export function createAccountStore(db: Db, clock: Clock): AccountStore {
 
   return {
     async add({ name, password, role }) {
-      const account = { id: uuidv7(clock.now()), name: normalName(name), role, createdAt: clock.now() };
+      const account = {
+        id: uuidv7(clock.now()),
+        name: normalName(name),
+        role,
+        organization: defaultOrganization,
+        createdAt: clock.now(),
+      };
       const passwordHash = await hashNewPassword(password, account.name);
       insert(db, account, passwordHash);
       return account;
@@ -99,8 +109,8 @@ function insert(db: Db, account: Account, passwordHash: string): void {
   if (changes === 0) throw new OperationError(`there is an account named ${account.name} already`);
 }
 
-/** By grant and not by subject: what the account is given next is not revoked with what it had. */
-function endEverything(db: Db, accountId: string, now: number): void {
+/** Ends sessions, grants and tokens. By grant and not by subject: what the account is given next is not revoked with what it had. */
+export function endEverything(db: Db, accountId: string, now: number): void {
   const expiresAt = now + revocationKeptMs;
   const grants = db
     .prepare("SELECT id FROM records WHERE kind = 'Grant' AND account_id = :id")
@@ -143,6 +153,7 @@ function accountOf(row: Row): Account {
     id: String(row['id']),
     name: String(row['name']),
     role: row['role'] === 'admin' ? 'admin' : 'user',
+    organization: String(row['organization']),
     createdAt: Number(row['created_at']),
   };
 }

@@ -8,3 +8,4 @@ export {
 } from './accounts.ts';
 export { minimumPasswordLength } from './password.ts';
 export { createSignIn, type SignIn, type SignInResult } from './sign-in.ts';
+export { Throttle } from './throttle.ts';

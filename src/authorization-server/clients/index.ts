@@ -1,4 +1,12 @@
+export {
+  acceptAssertionAudiences,
+  compareHashedSecrets,
+  createAssertionRules,
+  isSelfRegistered,
+} from './authentication.ts';
+export { registeredClientId } from './client-id.ts';
+export { isTrustedHost } from './host-policy.ts';
 export { applyClientRules } from './metadata.ts';
 export { createFetchPolicy, guardedFetch, withoutRedirects } from './metadata-documents.ts';
-export { type RedirectTarget, redirectSource, redirectTarget } from './redirect-policy.ts';
+export { areAllLoopback, type RedirectTarget, redirectSource, redirectTarget } from './redirect-policy.ts';
 export { createRegistrationGate, type RegistrationGate } from './registration.ts';

@@ -1,7 +1,7 @@
 import type { ClientMetadata } from 'oidc-provider';
 import { errors } from 'oidc-provider';
 import { clientAuthMethods } from '../metadata.ts';
-import { areAllowedRedirects } from './redirect-policy.ts';
+import { areAllowedRedirects, redirectTarget } from './redirect-policy.ts';
 
 const maximumName = 200;
 const grantTypes = new Set(['authorization_code', 'refresh_token']);
@@ -26,10 +26,13 @@ const ignored = [
  * how oidc-provider's validator works; throws what it turns into `invalid_client_metadata`.
  * @param metadata attacker-controlled
  */
-export function applyClientRules(metadata: ClientMetadata): void {
+export function applyClientRules(metadata: ClientMetadata, schemes: readonly string[]): void {
   for (const member of ignored) delete metadata[member];
-  if (!areAllowedRedirects(metadata.redirect_uris)) {
+  if (!areAllowedRedirects(metadata.redirect_uris, schemes)) {
     throw new errors.InvalidClientMetadata(redirectRule);
+  }
+  if (metadata.application_type === 'web' && !metadata.redirect_uris.every(isWeb)) {
+    throw new errors.InvalidClientMetadata(webRule);
   }
   const { client_name: name } = metadata;
   if (name !== undefined && (typeof name !== 'string' || name.length > maximumName)) {
@@ -41,6 +44,13 @@ export function applyClientRules(metadata: ClientMetadata): void {
 
 export const redirectRule =
   'redirect_uris must be https, http on a loopback address, or a known application scheme';
+
+/** OpenID Connect Registration section 2: a web client's codes go to https alone, and the URI must match exactly. */
+export const webRule = 'redirect_uris of application_type web must be https';
+
+function isWeb(uri: string): boolean {
+  return redirectTarget(uri, [])?.kind === 'web';
+}
 
 /**
  * A registration as oidc-provider gets to see it: grant types and response types that do not exist here are left out

@@ -1,15 +1,3 @@
-/** Editors whose sign-in comes back by a scheme that the operating system hands to them (RFC 8252 section 7.1). */
-const applicationSchemes = new Set([
-  'cursor:',
-  'vscode:',
-  'vscode-insiders:',
-  'vscodium:',
-  'windsurf:',
-  'zed:',
-  'claude:',
-  'warp:',
-]);
-
 const loopbackHosts = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 const maximumUris = 20;
@@ -25,14 +13,15 @@ export type RedirectTarget =
  * What a redirect URI leads to, or null if none is allowed to lead there: `javascript:`, `data:`, http to other hosts,
  * fragments, credentials and wildcards are out (RFC 9700 section 4.1, OAuth 2.1 section 2.3.1).
  * @param uri attacker-controlled
+ * @param schemes of applications, without the colon, from the configuration
  */
-export function redirectTarget(uri: string): RedirectTarget | null {
+export function redirectTarget(uri: string, schemes: readonly string[]): RedirectTarget | null {
   if (uri.length > maximumLength || hasForbiddenCharacter(uri)) return null;
   const url = URL.parse(uri);
   if (url === null || url.username !== '' || url.password !== '') return null;
   // The host goes into a Content-Security-Policy, where `;` and `,` mean something.
   if (!/^[a-z0-9.:[\]_-]*$/.test(url.host)) return null;
-  if (applicationSchemes.has(url.protocol)) return { kind: 'application', scheme: url.protocol };
+  if (schemes.includes(url.protocol.slice(0, -1))) return { kind: 'application', scheme: url.protocol };
   const isLoopback = loopbackHosts.has(url.hostname);
   if (url.protocol === 'http:' && isLoopback) return { kind: 'loopback', host: url.host };
   if (url.protocol === 'https:' && !isLoopback) return { kind: 'web', host: url.host };
@@ -53,11 +42,16 @@ export function redirectSource(target: RedirectTarget): string {
 }
 
 /** True if every URI is a string that may be registered. */
-export function areAllowedRedirects(uris: unknown): uris is string[] {
+export function areAllowedRedirects(uris: unknown, schemes: readonly string[]): uris is string[] {
   return (
     Array.isArray(uris) &&
     uris.length > 0 &&
     uris.length <= maximumUris &&
-    uris.every((uri) => typeof uri === 'string' && redirectTarget(uri) !== null)
+    uris.every((uri) => typeof uri === 'string' && redirectTarget(uri, schemes) !== null)
   );
+}
+
+/** True if a code can only ever be sent to this computer: whoever runs a program on it may pose as the client. */
+export function areAllLoopback(uris: readonly string[]): boolean {
+  return uris.length > 0 && uris.every((uri) => redirectTarget(uri, [])?.kind === 'loopback');
 }

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../base/index.ts';
+import { addressGroup } from '../../limits/index.ts';
 import type { Db } from '../../store/index.ts';
+import { Throttle } from '../accounts/index.ts';
 import { endJson } from '../answers.ts';
 import { readBody } from '../request-body.ts';
 import { redirectRule, registrationMetadata } from './metadata.ts';
@@ -13,6 +15,10 @@ export interface RegistrationOptions {
   readonly db: Db;
   readonly clock: Clock;
   readonly maxPerHour: number;
+  readonly maxPerHourAndAddress: number;
+  readonly redirectSchemes: readonly string[];
+  /** What the registration would be called: a client that is there already is not counted. */
+  readonly clientId: (metadata: Record<string, unknown>) => string;
   readonly refused: (reason: string, address: string) => void;
 }
 
@@ -25,12 +31,14 @@ export type RegistrationGate = (
 
 /**
  * Bounds what strangers can make us store (RFC 7591 section 5): an hourly count over the stored clients, so that neither
- * a restart nor another process resets it, and a size.
+ * a restart nor another process resets it, a smaller one for each address in memory, and a size.
  */
 export function createRegistrationGate(options: RegistrationOptions): RegistrationGate {
   const recent = options.db.prepare(
     "SELECT count(*) AS count, min(created_at) AS oldest FROM records WHERE kind = 'Client' AND created_at > :since",
   );
+  const existing = options.db.prepare("SELECT 1 FROM records WHERE kind = 'Client' AND id = :id");
+  const addresses = new Throttle({ failures: options.maxPerHourAndAddress, windowMs: hourMs });
   return async (req, res, address) => {
     const refuse = (status: number, error: string, description: string) => {
       options.refused(error, address);
@@ -43,17 +51,23 @@ export function createRegistrationGate(options: RegistrationOptions): Registrati
     if (metadata === null) {
       return refuse(400, 'invalid_client_metadata', 'the registration must be a JSON object');
     }
-    if (!areAllowedRedirects(metadata['redirect_uris'])) {
+    if (!areAllowedRedirects(metadata['redirect_uris'], options.redirectSchemes)) {
       return refuse(400, 'invalid_redirect_uri', redirectRule);
     }
+    const registration = registrationMetadata(metadata);
+    const handedOn = Buffer.from(JSON.stringify(registration));
+    if (existing.get({ id: options.clientId(registration) }) !== undefined) return handedOn;
     const now = options.clock.now();
     const { count, oldest } = recent.get({ since: now - hourMs }) ?? {};
-    if (Number(count) >= options.maxPerHour) {
-      const waitMs = Number(oldest ?? now) + hourMs - now;
+    const from = addressGroup(address);
+    const totalWaitMs = Number(count) >= options.maxPerHour ? Number(oldest ?? now) + hourMs - now : 0;
+    const waitMs = Math.max(totalWaitMs, addresses.waitMs(from, now));
+    if (waitMs > 0) {
       res.setHeader('Retry-After', String(Math.max(1, Math.ceil(waitMs / 1000))));
       return refuse(429, 'temporarily_unavailable', 'too many clients have been registered; try again later');
     }
-    return Buffer.from(JSON.stringify(registrationMetadata(metadata)));
+    addresses.count(from, now);
+    return handedOn;
   };
 }
 

@@ -14,6 +14,7 @@ export interface ConsentPage {
     readonly id: string;
     readonly name: string | null;
     readonly documentHost: string | null;
+    readonly loopbackOnly: boolean;
   };
   readonly target: RedirectTarget;
   readonly resources: readonly { readonly name: string; readonly resource: string }[];
@@ -28,6 +29,7 @@ export function consentPage(page: ConsentPage): Html {
     'Allow access',
     html`<h1>Allow “${name}” to act for you?</h1>
 <p class="warning">The name is the application’s own claim and is not verified. Allow this only if you started it yourself, just now.</p>
+${page.client.documentHost !== null && page.client.loopbackOnly ? localhostWarning(page.client.documentHost) : ''}
 <dl>
 ${identity(page.client)}
 <dt>The access is sent to</dt><dd>${destination(page.target)}</dd>
@@ -52,6 +54,11 @@ function identity({ id, documentHost }: ConsentPage['client']): Html {
     return html`<dt>Described by (verified)</dt><dd><strong>${displayText(documentHost, 253)}</strong></dd>`;
   }
   return html`<dt>Registered itself as</dt><dd><code>${displayText(id, 64)}</code></dd>`;
+}
+
+/** MCP 2026-07-28, security considerations: the document is public, so any program here can pose as its client. */
+function localhostWarning(host: string): Html {
+  return html`<p class="warning">This application only ever answers on this computer. Any other program on it can use the description of ${displayText(host, 253)} and pose as this application: the host above does not prove that it is the one.</p>`;
 }
 
 function destination(target: RedirectTarget): Html {

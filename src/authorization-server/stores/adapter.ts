@@ -1,7 +1,8 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
-import { type Clock, sha256Hex } from '../../base/index.ts';
+import type { Clock } from '../../base/index.ts';
 import type { Db, Row } from '../../store/index.ts';
 import { refreshGraceSeconds } from '../options.ts';
+import { type Concealment, createConcealment } from './concealment.ts';
 
 /** Beyond this many repeats within the grace time it is no client's concurrency any more. */
 const graceReuses = 10;
@@ -22,13 +23,15 @@ export interface RecordStoreOptions {
   readonly events: RecordStoreEvents;
 }
 
-/** Their id is the secret itself: only its hash is stored. */
-const hashedKinds = new Set(['RefreshToken', 'AuthorizationCode', 'AccessToken', 'RegistrationAccessToken']);
-
 /** oidc-provider's storage in SQL. One adapter a kind of record; consuming is one conditional UPDATE. */
 export function createAdapterFactory(options: RecordStoreOptions): (kind: string) => Adapter {
-  const statements = prepare(options);
-  return (kind) => createAdapter(kind, statements, options);
+  const store: Store = { ...options, statements: prepare(options), concealment: createConcealment() };
+  return (kind) => createAdapter(kind, store);
+}
+
+interface Store extends RecordStoreOptions {
+  readonly statements: Statements;
+  readonly concealment: Concealment;
 }
 
 type Statements = ReturnType<typeof prepare>;
@@ -41,6 +44,11 @@ function prepare({ db }: RecordStoreOptions) {
       ON CONFLICT (kind, id) DO UPDATE SET payload = excluded.payload, grant_id = excluded.grant_id,
         uid = excluded.uid, account_id = excluded.account_id, client_id = excluded.client_id,
         expires_at = excluded.expires_at`),
+    insertOnce: db.prepare(`
+      INSERT INTO records (kind, id, payload, grant_id, uid, account_id, client_id, created_at, expires_at)
+      VALUES (:kind, :id, :payload, :grant_id, :uid, :account_id, :client_id, :now, :expires_at)
+      ON CONFLICT (kind, id) DO UPDATE SET created_at = excluded.created_at, expires_at = excluded.expires_at
+        WHERE records.expires_at <= :now`),
     touchClient: db.prepare("UPDATE records SET used_at = :now WHERE kind = 'Client' AND id = :id"),
     find: db.prepare('SELECT * FROM records WHERE kind = :kind AND id = :id'),
     findByUid: db.prepare('SELECT * FROM records WHERE kind = :kind AND uid = :uid'),
@@ -53,27 +61,31 @@ function prepare({ db }: RecordStoreOptions) {
   };
 }
 
-function createAdapter(kind: string, statements: Statements, options: RecordStoreOptions): Adapter {
-  const { clock, events } = options;
-  const key = (id: string) => (hashedKinds.has(kind) ? sha256Hex(id) : id);
+function createAdapter(kind: string, { statements, concealment, clock, events }: Store): Adapter {
+  const key = (id: string) => concealment.key(kind, id);
   const destroy = (id: string) => {
     statements.destroy.run({ kind, id: key(id) });
     if (kind === 'Grant') events.grantEnded(id);
   };
   return {
     async upsert(id, payload, expiresIn) {
-      statements.upsert.run(rowOf(kind, key(id), { payload, expiresIn, now: clock.now() }));
+      const stored = concealment.conceal(kind, id, payload);
+      const row = rowOf(kind, key(id), { payload: stored, expiresIn, now: clock.now() });
+      if (kind === 'ReplayDetection') return once(statements.insertOnce.run(row).changes);
+      statements.upsert.run(row);
+      if (kind === 'Client') statements.touchClient.run({ id, now: clock.now() });
       if (kind === 'Grant' && payload.clientId) {
         statements.touchClient.run({ id: payload.clientId, now: clock.now() });
       }
     },
     async find(id) {
       const row = statements.find.get({ kind, id: key(id) });
-      return row && payloadOf(row, id, clock.now());
+      return row && payloadOf(row, id, { concealment, now: clock.now() });
     },
     async findByUid(uid) {
       const row = statements.findByUid.get({ kind, uid });
-      return row && payloadOf(row, String(row['id']), clock.now());
+      const id = concealment.handle(kind, String(row?.['id']));
+      return row && payloadOf(row, id, { concealment, now: clock.now() });
     },
     // The device flow is off: there are no user codes.
     async findByUserCode() {},
@@ -111,13 +123,10 @@ function rowOf(
   record: { payload: AdapterPayload; expiresIn: number | undefined; now: number },
 ) {
   const { payload, expiresIn, now } = record;
-  // The jti of a hashed record is the secret; a Client's payload has no jti.
-  const { jti, ...withoutId } = payload;
-  const stored = hashedKinds.has(kind) ? withoutId : payload;
   return {
     kind,
     id,
-    payload: JSON.stringify(stored),
+    payload: JSON.stringify(payload),
     // A Grant's own row goes with the grant.
     grant_id: kind === 'Grant' ? id : (payload.grantId ?? null),
     uid: payload.uid ?? null,
@@ -128,10 +137,19 @@ function rowOf(
   };
 }
 
-function payloadOf(row: Row, id: string, now: number): AdapterPayload | undefined {
+/** Of two that present one proof or assertion at the same time, the store lets one pass: oidc-provider only looks. */
+function once(changes: number): void {
+  if (changes === 0) throw new errors.InvalidGrant('already used');
+}
+
+function payloadOf(
+  row: Row,
+  id: string,
+  { concealment, now }: { concealment: Concealment; now: number },
+): AdapterPayload | undefined {
   if (row['expires_at'] !== null && Number(row['expires_at']) <= now) return undefined;
-  const payload = JSON.parse(String(row['payload'])) as AdapterPayload;
-  if (row['kind'] !== 'Client') payload.jti = id;
+  const stored = JSON.parse(String(row['payload'])) as AdapterPayload;
+  const payload = concealment.reveal(String(row['kind']), id, stored);
   if (row['consumed_at'] !== null && !isWithinGrace(row, now)) {
     payload.consumed = Math.floor(Number(row['consumed_at']) / 1000);
   }

@@ -51,6 +51,51 @@ const migrations: Migrations = {
       token_hash TEXT NOT NULL
     ) STRICT;
     `,
+    `
+    ALTER TABLE accounts ADD COLUMN organization TEXT NOT NULL DEFAULT 'default';
+
+    -- Accounts of people who sign in at an identity provider; they have no password. Keyed by its subject, never by e-mail.
+    CREATE TABLE external_identities (
+      issuer TEXT NOT NULL,
+      subject TEXT NOT NULL,
+      account_id TEXT NOT NULL UNIQUE REFERENCES accounts (id) ON DELETE CASCADE,
+      refresh_token TEXT,
+      signed_in_at INTEGER NOT NULL,
+      checked_at INTEGER NOT NULL,
+      PRIMARY KEY (issuer, subject)
+    ) STRICT;
+
+    CREATE TABLE passkeys (
+      credential_id TEXT PRIMARY KEY,
+      account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+      label TEXT NOT NULL,
+      public_key BLOB NOT NULL,
+      counter INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      used_at INTEGER
+    ) STRICT;
+    CREATE INDEX passkeys_account ON passkeys (account_id);
+
+    -- Tickets (the state of a sign-in at a provider, challenges of passkeys) that have been used, until they expire.
+    CREATE TABLE used_tickets (
+      id TEXT PRIMARY KEY,
+      expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE sign_in_failures (
+      kind TEXT NOT NULL,
+      key TEXT NOT NULL,
+      started_at INTEGER NOT NULL,
+      failures INTEGER NOT NULL,
+      PRIMARY KEY (kind, key)
+    ) STRICT, WITHOUT ROWID;
+
+    -- What the command line must know of the server's configuration.
+    CREATE TABLE settings (
+      name TEXT PRIMARY KEY,
+      value TEXT NOT NULL
+    ) STRICT;
+    `,
   ],
 };
 

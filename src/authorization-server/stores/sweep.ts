@@ -12,6 +12,7 @@ export interface SweepOptions {
 export function sweep(db: Db, { now, unusedDays }: SweepOptions): number {
   return db.transaction(() => {
     db.prepare('DELETE FROM records WHERE expires_at <= :now').run({ now });
+    db.prepare('DELETE FROM used_tickets WHERE expires_at <= :now').run({ now });
     db.prepare('DELETE FROM revocations WHERE expires_at <= :now').run({ now });
     if (unusedDays === null) return 0;
     return db
