@@ -1,3 +1,6 @@
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
 /**
  * Splits a stream of Server-Sent Events (WHATWG HTML, section 9.2) into events without changing a byte.
  */
@@ -17,20 +20,27 @@ export class EventSplitter {
   /** @returns the complete events, each with its closing blank line; null once an event is too large */
   push(chunk: Buffer): Buffer[] | null {
     const events: Buffer[] = [];
+    const next = lineEnds(chunk);
     let start = 0;
-    for (let at = 0; at < chunk.length; at++) {
-      if (this.#endsEvent(chunk[at])) {
-        // A CRLF pair may be split over two chunks: its LF then begins the next event, where it is an empty line.
-        const end = chunk[at] === 0x0d && chunk[at + 1] === 0x0a ? ++at + 1 : at + 1;
-        if (chunk[at] === 0x0a) this.#lastWasReturn = false;
-        events.push(this.#take(chunk.subarray(start, end)));
-        start = end;
+    let line = 0;
+    for (let at = next(0); at !== -1; at = next(line)) {
+      const isReturn = chunk[at] === carriageReturn;
+      const isEmpty = at === line && this.#lineEmpty;
+      // The LF of a CRLF ends no second line. One that comes with the next chunk begins the next event.
+      const isSecond = !isReturn && at === line && this.#lastWasReturn;
+      line = at + 1;
+      this.#lastWasReturn = isReturn;
+      if (isSecond) continue;
+      this.#lineEmpty = true;
+      if (!isEmpty) continue;
+      if (isReturn && chunk[line] === lineFeed) {
+        line += 1;
+        this.#lastWasReturn = false;
       }
+      events.push(this.#take(chunk.subarray(start, line)));
+      start = line;
     }
-    if (start < chunk.length) {
-      this.#pending.push(chunk.subarray(start));
-      this.#size += chunk.length - start;
-    }
+    this.#keep(chunk, start, line);
     return this.#size > this.#maxBytes ? null : events;
   }
 
@@ -39,21 +49,14 @@ export class EventSplitter {
     return this.#take(Buffer.alloc(0));
   }
 
-  #endsEvent(byte: number | undefined): boolean {
-    const isReturn = byte === 0x0d;
-    const isFeed = byte === 0x0a;
-    if (isFeed && this.#lastWasReturn) {
-      this.#lastWasReturn = false;
-      return false;
-    }
-    this.#lastWasReturn = isReturn;
-    if (!isReturn && !isFeed) {
+  #keep(chunk: Buffer, start: number, line: number): void {
+    if (line < chunk.length) {
       this.#lineEmpty = false;
-      return false;
+      this.#lastWasReturn = false;
     }
-    const ends = this.#lineEmpty;
-    this.#lineEmpty = true;
-    return ends;
+    if (start === chunk.length) return;
+    this.#pending.push(chunk.subarray(start));
+    this.#size += chunk.length - start;
   }
 
   #take(last: Buffer): Buffer {
@@ -62,6 +65,18 @@ export class EventSplitter {
     this.#size = 0;
     return event;
   }
+}
+
+/** Finds the next CR or LF at or behind a place; each search goes over the chunk once in all. */
+function lineEnds(chunk: Buffer): (from: number) => number {
+  let feed = chunk.indexOf(lineFeed);
+  let back = chunk.indexOf(carriageReturn);
+  return (from) => {
+    if (feed !== -1 && feed < from) feed = chunk.indexOf(lineFeed, from);
+    if (back !== -1 && back < from) back = chunk.indexOf(carriageReturn, from);
+    if (feed === -1 || back === -1) return Math.max(feed, back);
+    return Math.min(feed, back);
+  };
 }
 
 /** The `data` of an event, its lines joined; null for a comment or an event without data. */
