@@ -16,6 +16,7 @@ export type AuthorizationEvent =
   | 'token.issued'
   | 'token.refreshed'
   | 'token.revoked'
+  | 'token.exchanged'
   | 'refresh.reused'
   | 'setup.completed'
   | 'keys.rotated';

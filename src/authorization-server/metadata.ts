@@ -29,6 +29,8 @@ export interface MetadataOptions {
   readonly scopes: readonly string[];
   readonly metadataDocuments: boolean;
   readonly dynamicRegistration: boolean;
+  /** Those without a person, where a client is registered for them. */
+  readonly grants: readonly string[];
   readonly dpop: DpopMode;
 }
 
@@ -48,7 +50,7 @@ export function authorizationServerMetadata(options: MetadataOptions): Record<st
     scopes_supported: [...options.scopes, offlineAccess],
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: ['authorization_code', 'refresh_token', ...options.grants],
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: clientAuthMethods,
     token_endpoint_auth_signing_alg_values_supported: clientAuthAlgorithms,

@@ -4,6 +4,7 @@ import type { AccountStore } from './accounts/index.ts';
 import {
   acceptAssertionAudiences,
   applyClientRules,
+  type ConfiguredClients,
   compareHashedSecrets,
   createAssertionRules,
   createFetchPolicy,
@@ -13,6 +14,7 @@ import {
 } from './clients/index.ts';
 import { cookieSettings } from './cookies.ts';
 import { applyDpopRule, dpopAlgorithms, dpopFeature } from './dpop.ts';
+import { claimsOfGrant, enterClientCredentials, type GrantParts } from './grants/index.ts';
 import { createInteractionPolicy } from './interaction-policy.ts';
 import type { Keys } from './keys.ts';
 import { clientAuthAlgorithms, clientAuthMethods, endpoints } from './metadata.ts';
@@ -36,6 +38,8 @@ export interface ProviderParts {
   readonly keys: Keys;
   readonly adapter: ReturnType<typeof createAdapterFactory>;
   readonly stepUps: StepUps;
+  /** Those of the configuration. */
+  readonly clients: ConfiguredClients;
   /** For what clients publish: their URLs are attacker-controlled. */
   readonly fetchDocument: typeof fetch;
 }
@@ -68,6 +72,7 @@ function configuration(parts: ProviderParts): Configuration {
   const { config } = options;
   return {
     adapter: parts.adapter,
+    clients: parts.clients.metadata(),
     jwks: keys.privateKeys() as NonNullable<Configuration['jwks']>,
     cookies: { ...cookieSettings(options.publicUrl), keys: keys.cookieKeys() },
     routes: endpoints,
@@ -91,7 +96,10 @@ function configuration(parts: ProviderParts): Configuration {
     extraClientMetadata: {
       properties: ['scope'],
       validator: (_ctx, _key, _value, metadata) => {
-        applyClientRules(metadata, config.clients.redirectSchemes);
+        // The operator's own are checked when the configuration is read, and cannot be changed by anybody.
+        if (!parts.clients.find(metadata.client_id)) {
+          applyClientRules(metadata, config.clients.redirectSchemes);
+        }
         applyDpopRule(metadata, config.dpop);
       },
     },
@@ -100,6 +108,7 @@ function configuration(parts: ProviderParts): Configuration {
     extraTokenClaims: (_ctx, token) => ({
       [organizationClaim]: 'default',
       [grantClaim]: 'grantId' in token ? token.grantId : undefined,
+      ...claimsOfGrant(token, parts.clients),
     }),
     findAccount(_ctx, id) {
       const account = accounts.byId(id);
@@ -116,6 +125,7 @@ function configuration(parts: ProviderParts): Configuration {
     ttl: {
       AccessToken: config.accessTokenMinutes * 60,
       AuthorizationCode: 60,
+      ClientCredentials: config.accessTokenMinutes * 60,
       Grant: grantDays * daySeconds,
       IdToken: 60,
       Interaction: interactionSeconds,
@@ -139,6 +149,7 @@ function features(parts: ProviderParts): Features {
     token.clientId === client.clientId;
   return {
     devInteractions: { enabled: false },
+    clientCredentials: { enabled: parts.clients.use('client_credentials') },
     userinfo: { enabled: false },
     rpInitiatedLogout: { enabled: false },
     claimsParameter: { enabled: false },
@@ -179,7 +190,7 @@ function fetchPolicy({ options }: ProviderParts): (ctx: KoaContextWithOIDC, clie
 }
 
 /** RFC 8707: which resource a token is for, and which of its scopes the account may hold. */
-function resourceIndicators({ options, accounts, keys }: ProviderParts): ResourceIndicators {
+function resourceIndicators({ options, accounts, keys, clients }: ProviderParts): ResourceIndicators {
   const names = new Set(options.resources.map(({ resource }) => resource));
   const every = options.scopes.map(({ scope }) => scope);
   const ceiling = (ctx: KoaContextWithOIDC): readonly string[] => {
@@ -197,16 +208,28 @@ function resourceIndicators({ options, accounts, keys }: ProviderParts): Resourc
       if (only !== undefined && another === undefined) return only.resource;
       throw new errors.InvalidTarget('name one MCP server with the resource parameter (RFC 8707)');
     },
-    getResourceServerInfo(ctx, resource) {
+    getResourceServerInfo(ctx, resource, client) {
       if (!names.has(resource)) throw new errors.InvalidTarget('the resource is not served here');
+      const allowed = clients.narrow(client.clientId, resource, ceiling(ctx));
+      enterClientCredentials(ctx, clients, allowed);
       return {
-        scope: ceiling(ctx).join(' '),
+        scope: allowed.join(' '),
         audience: resource,
         accessTokenTTL: options.config.accessTokenMinutes * 60,
         accessTokenFormat: 'jwt',
         jwt: { sign: { alg: 'ES256', kid: keys.currentKid } },
       };
     },
+  };
+}
+
+/** The same for grants of ours. */
+export function resourceServerInfo(parts: ProviderParts): GrantParts['resourceServer'] {
+  const { getResourceServerInfo } = resourceIndicators(parts);
+  return (ctx, resource) => {
+    if (getResourceServerInfo === undefined || ctx.oidc.client === undefined)
+      throw new errors.InvalidTarget();
+    return getResourceServerInfo(ctx, resource, ctx.oidc.client);
   };
 }
 

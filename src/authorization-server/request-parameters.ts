@@ -11,6 +11,9 @@ export interface ParameterRules {
 /** Only meaningful together with `openid`, which is dropped: a client that sends them gets its code all the same. */
 const openIdConnectOnly = ['nonce', 'claims', 'claims_locales', 'acr_values', 'id_token_hint'];
 
+/** Grants that follow from what a person consented to. */
+const personGrants = new Set(['authorization_code', 'refresh_token']);
+
 const knownPrompts = new Set(['none', 'login', 'consent']);
 
 /**
@@ -51,7 +54,9 @@ function setPrompts(parameters: URLSearchParams): void {
 export function tokenParameters(given: URLSearchParams, rules: ParameterRules): URLSearchParams {
   const parameters = canonicalResources(given, rules);
   const scopes = parameters.getAll('scope');
-  if (scopes.length === 1) {
+  // A machine that asked for nothing that there is must not get the default in its place: see grants/scopes.ts.
+  const isMachine = !personGrants.has(parameters.get('grant_type') ?? '');
+  if (scopes.length === 1 && !isMachine) {
     const kept = knownScopes(scopes[0] ?? '', rules.knownScopes);
     if (kept.length > 0) parameters.set('scope', kept.join(' '));
     else parameters.delete('scope');

@@ -7,16 +7,25 @@ import { createAccountPage } from './account-page.ts';
 import { type Account, type AccountStore, createAccountStore, createSignIn } from './accounts/index.ts';
 import { endJson } from './answers.ts';
 import type { AuthorizationServer } from './authorization-server.ts';
-import { createRegistrationGate, guardedFetch, registeredClientId } from './clients/index.ts';
+import {
+  type ConfiguredClients,
+  createConfiguredClients,
+  createRegistrationGate,
+  fetchingKeySets,
+  grantsSupported,
+  guardedFetch,
+  registeredClientId,
+} from './clients/index.ts';
 import { type Addresses, type Audit, auditProvider, createAudit, currentAddress } from './events.ts';
 import { createFormGuard } from './forms.ts';
+import { createEnterpriseAccounts, type EnterpriseAccounts, registerGrants } from './grants/index.ts';
 import { innerRequest } from './inner-request.ts';
 import { createInteractions } from './interactions.ts';
 import { type Keys, openKeys } from './keys.ts';
 import { startMaintenance } from './maintenance.ts';
 import { authorizationServerMetadata, metadataPaths } from './metadata.ts';
 import { type AuthorizationServerOptions, issuerPath } from './options.ts';
-import { createProvider } from './provider.ts';
+import { createProvider, resourceServerInfo } from './provider.ts';
 import { openRevocationList, type RevocationList } from './revocation.ts';
 import { createRoutes, type Handler, ownsPath } from './routes.ts';
 import { createSessions } from './sessions.ts';
@@ -43,6 +52,8 @@ interface Foundation {
   readonly addresses: Addresses;
   readonly audit: Audit;
   readonly stepUps: StepUps;
+  readonly clients: ConfiguredClients;
+  readonly enterpriseAccounts: EnterpriseAccounts;
 }
 
 /** The embedded authorization server on its store. Throws OperationError if store or keys cannot be used. */
@@ -67,7 +78,7 @@ export async function createAuthorizationServer(
     owns: (path) => ownsPath(path, paths),
     handle: (req, res, { address }) => answer(foundation, { routes, req, res, address }),
     keys: () => keys.publicKeys(),
-    isRevoked: (token) => isRevoked(revocations, token),
+    isRevoked: (token) => isRevoked(revocations, token) || isUnregistered(token, foundation.clients),
     setupUrl: () => setup.url(),
     expectStepUp: (grantId) => foundation.stepUps.expect(grantId),
     onRevoked: (listener) => revocations.onAdded(listener),
@@ -81,22 +92,33 @@ export async function createAuthorizationServer(
   };
 }
 
+/** A machine that left the configuration takes its tokens with it. */
+function isUnregistered(
+  { clientId, subject }: { clientId: string; subject: string },
+  clients: ConfiguredClients,
+): boolean {
+  return subject === clientId && clients.find(clientId) === undefined;
+}
+
 function layFoundation(options: AuthorizationServerOptions): Foundation {
   const { clock, dataDir } = options;
   const tokenLifeMs = options.config.accessTokenMinutes * 60_000 + skewMs;
   const db = openStore(dataDir);
+  const accounts = createAccountStore(db, clock);
   return {
     options,
     issuer: options.publicUrl + issuerPath,
     tokenLifeMs,
     db,
     keys: openKeys({ dataDir, clock, tokenLifeMs }),
-    accounts: createAccountStore(db, clock),
+    accounts,
     revocations: openRevocationList(db, clock),
     outbound: createOutbound(),
     addresses: new WeakMap(),
     audit: createAudit(options),
     stepUps: createStepUps(clock),
+    clients: createConfiguredClients(options.config.machines.clients, options.resources),
+    enterpriseAccounts: createEnterpriseAccounts(db, accounts, clock),
   };
 }
 
@@ -104,17 +126,31 @@ function layFoundation(options: AuthorizationServerOptions): Foundation {
 function startProvider(foundation: Foundation): Provider {
   const { options, accounts, keys, db, outbound, audit, addresses } = foundation;
   const adapter = createAdapterFactory({ db, clock: options.clock, events: recordEvents(foundation) });
-  const fetchDocument = options.cimdFetch ?? guardedFetch(outbound);
-  const provider = createProvider({
+  const { machines } = options.config;
+  const fetchDocument = fetchingKeySets(machines.clients, {
+    configured: guardedFetch(outbound, 'configured'),
+    others: options.cimdFetch ?? guardedFetch(outbound),
+  });
+  const parts = {
     options,
     accounts,
     keys,
     adapter,
     fetchDocument,
     stepUps: foundation.stepUps,
-  });
+    clients: foundation.clients,
+  };
+  const provider = createProvider(parts);
   auditProvider(provider, audit, addresses);
-  answerForAccessTokens(provider, { ...foundation, clock: options.clock });
+  const tokens = { ...foundation, clock: options.clock };
+  answerForAccessTokens(provider, tokens);
+  registerGrants(provider, {
+    ...options,
+    ...foundation,
+    enterprise: machines.enterprise,
+    tokens,
+    resourceServer: resourceServerInfo(parts),
+  });
   return provider;
 }
 
@@ -185,7 +221,7 @@ async function createHandlers(
 }
 
 /** What can be said without looking at a request. */
-function documents({ options, issuer, keys }: Foundation) {
+function documents({ options, issuer, keys, clients }: Foundation) {
   const scopes = options.scopes.map(({ scope }) => scope);
   const { dynamicRegistration, metadataDocuments } = options.config.clients;
   const metadata = authorizationServerMetadata({
@@ -194,6 +230,7 @@ function documents({ options, issuer, keys }: Foundation) {
     metadataDocuments: metadataDocuments !== false,
     dynamicRegistration: dynamicRegistration !== null,
     dpop: options.config.dpop,
+    grants: grantsSupported(clients),
   });
   return {
     rules: { resources: options.resources, knownScopes: new Set(scopes), baseline: options.baseline },

@@ -3,6 +3,7 @@ import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Clock } from '../base/index.ts';
 import type { AccountStore } from './accounts/index.ts';
+import type { ConfiguredClients } from './clients/index.ts';
 import type { Addresses, Audit } from './events.ts';
 import type { Keys } from './keys.ts';
 import { grantClaim } from './options.ts';
@@ -14,6 +15,8 @@ export interface TokenParts {
   readonly clock: Clock;
   readonly revocations: RevocationList;
   readonly accounts: AccountStore;
+  /** Whose tokens stand for themselves: a machine's subject is its client id. */
+  readonly clients: ConfiguredClients;
   readonly audit: Audit;
   readonly addresses: Addresses;
 }
@@ -42,10 +45,13 @@ export function answerForAccessTokens(provider: Provider, parts: TokenParts): vo
   });
 }
 
-type AccessToken = JWTPayload & { jti: string; sub: string; exp: number; client_id: string };
+export type AccessToken = JWTPayload & { jti: string; sub: string; exp: number; client_id: string };
 
 /** The claims of a living access token of ours; null for anything else. */
-async function verifyOwn(token: string, { issuer, keys, clock }: TokenParts): Promise<AccessToken | null> {
+export async function verifyOwn(
+  token: string,
+  { issuer, keys, clock }: TokenParts,
+): Promise<AccessToken | null> {
   try {
     const { payload } = await jwtVerify(token, createLocalJWKSet(keys.publicKeys()), {
       issuer,
@@ -60,8 +66,10 @@ async function verifyOwn(token: string, { issuer, keys, clock }: TokenParts): Pr
   }
 }
 
-function isEnded(token: AccessToken, { revocations, accounts }: TokenParts): boolean {
-  return isRevoked(revocations, tokenIdentity(token)) || accounts.byId(token.sub) === undefined;
+function isEnded(token: AccessToken, { revocations, accounts, clients }: TokenParts): boolean {
+  if (isRevoked(revocations, tokenIdentity(token))) return true;
+  const isMachine = token.sub === token.client_id && clients.find(token.sub) !== undefined;
+  return !isMachine && accounts.byId(token.sub) === undefined;
 }
 
 function introspection(token: AccessToken): Record<string, unknown> {
@@ -92,7 +100,7 @@ export interface TokenIdentity {
   readonly subject: string;
 }
 
-function tokenIdentity(token: AccessToken): TokenIdentity {
+export function tokenIdentity(token: AccessToken): TokenIdentity {
   const grant = token[grantClaim];
   return {
     jti: token.jti,

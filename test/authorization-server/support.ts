@@ -41,6 +41,7 @@ export interface RunningAuthorizationServer {
 export interface StartOptions {
   readonly resources?: readonly string[];
   readonly options?: Partial<AuthorizationServerOptions>;
+  readonly machines?: Partial<AuthorizationServerOptions['config']['machines']>;
   readonly clients?: Partial<AuthorizationServerOptions['config']['clients']>;
   readonly signIn?: Partial<AuthorizationServerOptions['config']>;
   readonly accounts?: readonly { name: string; password: string; role: Role }[];
@@ -92,6 +93,7 @@ export async function startAuthorizationServer(
       passwords: { denyList: null },
       oidc: null,
       dpop: 'allowed',
+      machines: { clients: [], enterprise: [], ...start.machines },
       ...start.signIn,
       clients: {
         metadataDocuments: true,
@@ -169,6 +171,15 @@ export class Browser {
       this.#cookies.delete(key);
     else this.#cookies.set(key, { name, value, path });
   }
+}
+
+/** Where a refused authorization request would go back to: at once, or by the link of the page that says so. */
+export async function errorTarget(response: Response): Promise<URL> {
+  const location = response.headers.get('location');
+  if (location !== null) return new URL(location);
+  const [, link] = /<a href="([^"]*)"/.exec(await response.text()) ?? [];
+  assert.ok(link, 'neither a redirect nor a link');
+  return new URL(unescapeHtml(link));
 }
 
 /** The forms of a page: action and hidden fields. */

@@ -17,6 +17,8 @@ const grantTypes = {
 /** Clients that the operator registered in the configuration, and how far each may go. */
 export interface ConfiguredClients {
   find(clientId: string): RegisteredClientConfig | undefined;
+  /** Whether any of them has the grant. */
+  use(grant: RegisteredClientConfig['grants'][number]): boolean;
   /** As oidc-provider takes clients that nobody can change. */
   metadata(): ClientMetadata[];
   /**
@@ -34,6 +36,7 @@ export function createConfiguredClients(
   const names = new Map(resources.map(({ resource, name }) => [resource, name]));
   return {
     find: (clientId) => byId.get(clientId),
+    use: (grant) => clients.some(({ grants }) => grants.includes(grant)),
     metadata: () => clients.map(metadataOf),
     narrow(clientId, resource, scopes) {
       const client = byId.get(clientId);
@@ -44,6 +47,12 @@ export function createConfiguredClients(
       return scopes.filter((scope) => client.scopes.includes(scope));
     },
   };
+}
+
+/** Grant types that some client of the configuration may use, beyond what everybody may. */
+export function grantsSupported(clients: ConfiguredClients): string[] {
+  const machineGrants = ['client_credentials', 'jwt_bearer', 'token_exchange'] as const;
+  return machineGrants.filter((grant) => clients.use(grant)).flatMap((grant) => [...grantTypes[grant]]);
 }
 
 function metadataOf(client: RegisteredClientConfig): ClientMetadata {

@@ -5,6 +5,14 @@ export {
   isSelfRegistered,
 } from './authentication.ts';
 export { registeredClientId } from './client-id.ts';
+export {
+  type ConfiguredClients,
+  createConfiguredClients,
+  fetchingKeySets,
+  grantsSupported,
+  jwtBearerGrant,
+  tokenExchangeGrant,
+} from './configured.ts';
 export { isTrustedHost } from './host-policy.ts';
 export { applyClientRules } from './metadata.ts';
 export { createFetchPolicy, guardedFetch, withoutRedirects } from './metadata-documents.ts';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Clock } from '../../base/index.ts';
-import type { Outbound } from '../../outbound/index.ts';
+import type { Outbound, OutboundRequest } from '../../outbound/index.ts';
 
 const fetchesPerMinute = 30;
 const minuteMs = 60_000;
@@ -35,12 +35,12 @@ function isPublicName(clientId: string): boolean {
  * How documents of clients (metadata, key sets) are fetched: through the guarded way out, on which a name that leads to a
  * private address is not even connected to. Errors and sizes are judged there; caching times are ours.
  */
-export function guardedFetch(outbound: Outbound): typeof fetch {
+export function guardedFetch(outbound: Outbound, trust: OutboundRequest['trust'] = 'anyone'): typeof fetch {
   return async (input) => {
     const url = input instanceof Request ? input.url : String(input);
     const document = await outbound.fetchJson({
       url,
-      trust: 'anyone',
+      trust,
       timeoutMs: 2_500,
       maxBytes: 64 * 1024,
     });

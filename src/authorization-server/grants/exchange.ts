@@ -37,7 +37,7 @@ async function exchange(provider: Provider, parts: GrantParts, ctx: KoaContextWi
   checkParameters(parameters);
   const subject = await subjectOf(String(parameters['subject_token']), parts);
   const resource = oneResource(parameters['resource']) ?? subject.resource;
-  const resourceServer = await parts.resourceServer(ctx, resource, client.id);
+  const resourceServer = await parts.resourceServer(ctx, resource);
   const asked = typeof parameters['scope'] === 'string' ? parameters['scope'] : undefined;
   const bounds = [subject.scopes, (resourceServer.scope ?? '').split(' '), subject.roleScopes];
   const scopes = grantedScopes(asked, bounds, subject.scopes);
@@ -127,7 +127,9 @@ async function subjectOf(value: string, parts: GrantParts): Promise<Subject> {
   return {
     token,
     resource,
-    scopes: String(token['scope'] ?? '').split(' ').filter((scope) => scope !== ''),
+    scopes: String(token['scope'] ?? '')
+      .split(' ')
+      .filter((scope) => scope !== ''),
     roleScopes: parts.scopesForRole[account.role],
     secondsLeft,
   };

@@ -30,19 +30,20 @@ export interface GrantParts {
   readonly addresses: Addresses;
   /** What verifies our own tokens. */
   readonly tokens: TokenParts;
-  /** What a token for this resource looks like, narrowed to the client. Throws InvalidTarget. */
+  /** What a token for this resource looks like, narrowed to the client that asks. Throws InvalidTarget. */
   readonly resourceServer: (
     ctx: KoaContextWithOIDC,
     resource: string,
-    clientId: string,
   ) => ResourceServer | Promise<ResourceServer>;
 }
 
 /** Assertion grants and token exchange. Client credentials are oidc-provider's own: see client-credentials.ts. */
 export function registerGrants(provider: Provider, parts: GrantParts): void {
-  const exchange = createTokenExchange(provider, parts);
-  provider.registerGrantType(tokenExchangeGrant, exchange.handle, exchange.parameters, exchange.repeatable);
-  if (parts.enterprise.length > 0) {
+  if (parts.clients.use('token_exchange')) {
+    const exchange = createTokenExchange(provider, parts);
+    provider.registerGrantType(tokenExchangeGrant, exchange.handle, exchange.parameters, exchange.repeatable);
+  }
+  if (parts.clients.use('jwt_bearer')) {
     const assertion = createAssertionGrant(provider, parts);
     provider.registerGrantType(jwtBearerGrant, assertion.handle, assertion.parameters);
   }

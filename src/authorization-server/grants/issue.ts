@@ -1,6 +1,8 @@
 import type Provider from 'oidc-provider';
 import type { AccessToken, KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
 import { checkDpopReplay, checkDpopRequired, validateDpop } from 'oidc-provider/lib/helpers/grants.js';
+import type { ConfiguredClients } from '../clients/index.ts';
+import { organizationClaim } from '../options.ts';
 
 /** `act` of RFC 8693 section 4.1: who acts now, and below it who acted before. */
 export interface Actor {
@@ -15,8 +17,7 @@ export interface Issuance {
   readonly resource: string;
   readonly resourceServer: ResourceServer;
   readonly scopes: readonly string[];
-  /** Shorter than the resource's own. */
-  readonly lifeSeconds: number | null;
+  readonly lifeSeconds: number;
   readonly grant: string;
   readonly organization: string | null;
   readonly actor: Actor | null;
@@ -26,7 +27,13 @@ export interface Issuance {
 const claims = new WeakMap<object, { readonly organization: string | null; readonly actor: Actor | null }>();
 
 /** What `extraTokenClaims` adds for a token of one of these grants. */
-export function claimsOfGrant(token: object, organizationClaim: string): Record<string, unknown> {
+export function claimsOfGrant(
+  token: { readonly kind: string; readonly clientId?: string | undefined },
+  clients: ConfiguredClients,
+): Record<string, unknown> {
+  if (token.kind === 'ClientCredentials') {
+    return { [organizationClaim]: clients.find(token.clientId ?? '')?.organization };
+  }
   const extra = claims.get(token);
   if (extra === undefined) return {};
   return {
@@ -52,10 +59,11 @@ export async function issueAccessToken(
     gty: issuance.grant,
     scope: issuance.scopes.join(' '),
     ...(issuance.grantId !== null && { grantId: issuance.grantId }),
-    ...(issuance.lifeSeconds !== null && { expiresIn: issuance.lifeSeconds }),
+    expiresIn: issuance.lifeSeconds,
   } as unknown as ConstructorParameters<typeof provider.AccessToken>[0]);
   token.resourceServer = new provider.ResourceServer(issuance.resource, issuance.resourceServer);
-  if (proof) (token as { setThumbprint(name: string, value: string): void }).setThumbprint('jkt', proof.thumbprint);
+  if (proof)
+    (token as { setThumbprint(name: string, value: string): void }).setThumbprint('jkt', proof.thumbprint);
   claims.set(token, { organization: issuance.organization, actor: issuance.actor });
   const value = await token.save();
   return {

@@ -4,7 +4,7 @@
  */
 declare module 'oidc-provider/lib/helpers/grants.js' {
   import type Provider from 'oidc-provider';
-  import type { AccessToken, KoaContextWithOIDC } from 'oidc-provider';
+  import type { KoaContextWithOIDC } from 'oidc-provider';
 
   export interface ProofOfPossession {
     readonly jti: string;

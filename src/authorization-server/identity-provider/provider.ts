@@ -124,7 +124,8 @@ async function discover({ config, outbound }: IdentityProviderOptions): Promise<
     execute: [oidc.enableNonRepudiationChecks, ...(issuer.protocol === 'http:' ? [insecure()] : [])],
   });
   // openid-client lets some multi-tenant issuers name another issuer than the one that was asked.
-  if (client.serverMetadata().issuer !== config.issuer) throw new ProviderError('unavailable', 'other_issuer');
+  if (client.serverMetadata().issuer !== config.issuer)
+    throw new ProviderError('unavailable', 'other_issuer');
   return client;
 }
 
