@@ -1,10 +1,11 @@
 import { isObject, type Json, type JsonObject } from '../protocol/index.ts';
 import { toolFacts } from '../upstream/index.ts';
 import type { AuthorizedCall } from './call.ts';
+import { withSecurity } from './security-schemes.ts';
 
 /**
- * The answer to tools/list as this caller may see it: hidden tools left out, in a stable order. What is shown follows from the same
- * policy and facts as what may be called.
+ * The answer to tools/list as this caller may see it: hidden tools left out, each with the scope that it needs, in a stable order.
+ * What is shown follows from the same policy and facts as what may be called.
  *
  * @param json the upstream's JSON-RPC response
  * @returns the response to send, or null if it is none that can be read
@@ -38,12 +39,19 @@ export function viewOfMessage(json: Json, call: AuthorizedCall): Json {
   return withTools(json, result, visible(result['tools'], call), call);
 }
 
-function visible(tools: readonly Json[], { server, principal }: AuthorizedCall): JsonObject[] {
-  const shown = tools.filter((tool): tool is JsonObject => {
-    const facts = toolFacts(tool);
-    return facts !== null && server.policy.visibility(facts, principal.scopes) !== 'hidden';
-  });
+function visible(tools: readonly Json[], call: AuthorizedCall): JsonObject[] {
+  const shown = tools.map((tool) => viewOfTool(tool, call)).filter((tool) => tool !== null);
   return shown.sort((a, b) => compare(String(a['name']), String(b['name'])));
+}
+
+/** @returns null for what is hidden, and for what is no tool */
+function viewOfTool(tool: Json, { server: { policy }, principal }: AuthorizedCall): JsonObject | null {
+  const facts = toolFacts(tool);
+  if (facts === null || !isObject(tool)) return null;
+  const visibility = policy.visibility(facts, principal.scopes);
+  if (visibility === 'hidden') return null;
+  const scope = policy.explain(facts).scope?.value;
+  return withSecurity(tool, { scopes: scope === undefined ? [] : [scope], locked: visibility === 'locked' });
 }
 
 function withTools(json: JsonObject, result: JsonObject, tools: Json[], call: AuthorizedCall): JsonObject {
