@@ -1,4 +1,4 @@
-import type { Gateway } from '../gateway/index.ts';
+import type { Gateway, StartFailure } from '../gateway/index.ts';
 import type { Output } from './output.ts';
 import { shellQuote } from './shell-quote.ts';
 
@@ -10,13 +10,20 @@ export interface ReadyContext {
 }
 
 /** Says that the gateway takes calls, and what to do next. With `json`: exactly one line. */
-export function announce(gateway: Gateway, { output, json, self, dataDir }: ReadyContext): void {
+export function announce(
+  gateway: Gateway,
+  failures: readonly StartFailure[],
+  { output, json, self, dataDir }: ReadyContext,
+): void {
   const { servers, issuer, console, setup, auditFile } = gateway;
   if (json) {
     output.json({ ready: true, servers, issuer, console, setup, audit: auditFile });
     return;
   }
   for (const warning of gateway.warnings) output.note(`warning: ${warning}`);
+  for (const { server, detail } of failures) {
+    output.note(`warning: ${server} does not answer yet (${detail}): calls to it get 502 until it does`);
+  }
   output.line(`Portcullis protects ${output.strong(servers.map(({ name }) => name).join(', '))}.`);
   if (setup) {
     output.line();

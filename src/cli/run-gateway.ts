@@ -1,7 +1,14 @@
 import { unwatchFile, watchFile } from 'node:fs';
-import { type Clock, ConfigurationError, formatFault, type Log, messageOf } from '../base/index.ts';
+import {
+  type Clock,
+  ConfigurationError,
+  formatFault,
+  type Log,
+  messageOf,
+  OperationError,
+} from '../base/index.ts';
 import type { Config } from '../config/index.ts';
-import type { Gateway } from '../gateway/index.ts';
+import type { Gateway, StartFailure } from '../gateway/index.ts';
 import {
   type CommandContext,
   type ExitCode,
@@ -24,6 +31,8 @@ export interface Run {
   readonly load: () => Promise<Config>;
   /** File whose change reloads, absolute; null where there is none. */
   readonly watched: string | null;
+  /** Whether a server that does not start ends the run: it is the only one, and ours to start. */
+  readonly needsServer: boolean;
 }
 
 /** Runs a gateway until it is told to stop. */
@@ -36,14 +45,37 @@ export async function runGateway(run: Run, given: Given, context: CommandContext
   const log = createLog(level);
   const stop = untilStopped(clock);
   const gateway = await startGateway({ config, clock, log, environment });
+  const failures = await firstFailures(gateway, stop);
+  if (run.needsServer && failures.length > 0) return failedToStart(gateway, failures);
   const unwatch = reloadOnChange(gateway, run, { log, context });
   // Last: whoever reads it may send signals at once.
-  announce(gateway, { output, json, self, dataDir: config.data });
+  announce(gateway, failures, { output, json, self, dataDir: config.data });
   const reason = await stop;
   unwatch();
   if (!json) output.note(`${reason}: letting running calls finish (again: stop at once)`);
   await gateway.close();
   return exitCodes.ok;
+}
+
+/** A first `npx -y` may download for long: after this time the gateway is announced all the same. */
+const startWithinMs = 10_000;
+
+async function firstFailures(gateway: Gateway, stop: Promise<string>): Promise<readonly StartFailure[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<readonly StartFailure[]>((resolve) => {
+    timer = setTimeout(resolve, startWithinMs, []);
+  });
+  const stopped = stop.then((): readonly StartFailure[] => []);
+  const failures = await Promise.race([gateway.started, late, stopped]);
+  clearTimeout(timer);
+  return failures;
+}
+
+async function failedToStart(gateway: Gateway, [failure]: readonly StartFailure[]): Promise<never> {
+  await gateway.close();
+  throw new OperationError(`the MCP server did not start: ${failure?.detail}`, {
+    hint: 'run its command by itself to see what it says; --log-level info shows what it wrote here',
+  });
 }
 
 function logLevel(given: Given, { output, json }: CommandContext): Level {

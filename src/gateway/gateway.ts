@@ -1,4 +1,4 @@
-import { createAuditTrail, listOrphans, type SqliteAuditTrail } from '../audit/index.ts';
+import { createAuditTrail, listOrphans, neutralText, type SqliteAuditTrail } from '../audit/index.ts';
 import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { createOutbound } from '../outbound/index.ts';
@@ -9,7 +9,7 @@ import { fault, route } from './routes.ts';
 import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
 import { watchTls } from './tls.ts';
-import { type Backend, createLimits, type Parts, type Wiring, wire } from './wire.ts';
+import { type Backend, createLimits, createReplayGuard, type Parts, type Wiring, wire } from './wire.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -31,10 +31,18 @@ export interface Gateway {
   readonly auditFile: string;
   /** What the operator should know at start. */
   readonly warnings: readonly string[];
+  /** Resolves when every MCP server has answered or failed for the first time; gives those that failed. Never rejects. */
+  readonly started: Promise<readonly StartFailure[]>;
   /** Takes up another configuration. Rejects, and changes nothing, when it cannot. */
   reload(config: Config): Promise<void>;
   /** Drains, then stops. */
   close(): Promise<void>;
+}
+
+export interface StartFailure {
+  readonly server: string;
+  /** May contain text of the server; bounded, without control characters. */
+  readonly detail: string;
 }
 
 const keepAliveMs = 15_000;
@@ -53,6 +61,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     outbound: createOutbound(),
     sessions: createSessionSeal(key.derive('sessions')),
     streams: new OpenStreams(keepAliveMs),
+    replay: createReplayGuard(clock),
+    nonceKey: key.derive('dpop nonces'),
     isStopping: () => stopping,
   };
   reportOrphans(options.config.data, parts);
@@ -63,10 +73,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const { tls } = options.config;
   const unwatch = tls ? watchTls(listening.server, tls, log) : () => {};
-  for (const backend of running.wiring.backends.values()) void start(backend, log);
+  const starting = [...running.wiring.backends.values()].map((backend) => start(backend, log));
   parts.audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.started' });
   return {
     ...describe(running.wiring, audit),
+    started: Promise.all(starting).then((results) => results.filter((failure) => failure !== null)),
     reload: (config) => running.reload(config),
     async close() {
       if (stopping) return;
@@ -180,18 +191,22 @@ function reportOrphans(dataDir: string, parts: Parts): void {
   parts.audit.event({ timestamp: timestamp(parts.clock.now()), event: 'audit.orphans', data });
 }
 
-async function start(backend: Backend, log: Log): Promise<void> {
+async function start(backend: Backend, log: Log): Promise<StartFailure | null> {
   const { name } = backend.config;
   try {
     await backend.upstream.start();
     const tools = await backend.catalog.refresh();
+    if (tools === null) return { server: name, detail: 'its tool list cannot be read' };
     log.info({ server: name, tools }, 'the MCP server is ready');
+    return null;
   } catch (error) {
-    log.error({ server: name, detail: messageOf(error) }, 'the MCP server did not start');
+    const detail = neutralText(messageOf(error), 500);
+    log.error({ server: name, detail }, 'the MCP server did not start');
+    return { server: name, detail };
   }
 }
 
-function describe(wiring: Wiring, audit: SqliteAuditTrail): Omit<Gateway, 'reload' | 'close'> {
+function describe(wiring: Wiring, audit: SqliteAuditTrail): Omit<Gateway, 'started' | 'reload' | 'close'> {
   const { config, authorizationServer } = wiring;
   return {
     servers: config.servers.map(({ name, resource }) => ({ name, url: resource })),

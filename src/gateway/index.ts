@@ -1,2 +1,2 @@
-export { type Gateway, type GatewayOptions, startGateway } from './gateway.ts';
+export { type Gateway, type GatewayOptions, type StartFailure, startGateway } from './gateway.ts';
 export { createLog } from './log.ts';

@@ -47,12 +47,12 @@ export const protect: Command = {
     'A secret is never an argument: other processes can read those. Set a variable and name it:',
     '  NOTES_KEY=... portcullis protect --env NOTES_KEY -- notes-server',
     '',
-    'SIGINT or SIGTERM stops after running calls have finished; SIGHUP reads variables and files again.',
+    'SIGINT or SIGTERM stops after running calls have finished; SIGHUP reads secrets again that files or commands hold.',
   ].join('\n'),
   async run(given, context) {
     const options = await protectOptions(given, context);
     const load = async () => (await protectConfig(options)).config;
-    return runGateway({ load, watched: null }, given, context);
+    return runGateway({ load, watched: null, needsServer: 'command' in options.target }, given, context);
   },
 };
 

@@ -22,6 +22,6 @@ export const serve: Command = {
     const { environment, cwd } = context;
     const file = given.text('config') ?? defaultFile;
     const load = async () => (await loadConfig({ file, environment, cwd })).config;
-    return runGateway({ load, watched: resolve(cwd, file) }, given, context);
+    return runGateway({ load, watched: resolve(cwd, file), needsServer: false }, given, context);
   },
 };
