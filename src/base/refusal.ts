@@ -49,6 +49,9 @@ export const refusalCodes = [
   'token_type',
   'token_revoked',
   'token_claims',
+  'token_binding', // bound to a key or certificate that was not shown, or not bound where it must be
+  'proof_invalid', // DPoP (RFC 9449)
+  'proof_nonce', // the same, for want of our nonce
   'issuer_unavailable', // cannot be verified now: 503, never accepted
   // may they
   'scope_missing',

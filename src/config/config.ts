@@ -35,6 +35,10 @@ export interface ServerConfig {
   readonly path: string;
   /** publicUrl + path: the OAuth resource. */
   readonly resource: string;
+  /** Tokens bound to a key of the client (RFC 9449). */
+  readonly dpop: 'off' | 'allowed' | 'required';
+  /** Whether proofs must hold a nonce of ours. */
+  readonly dpopNonce: boolean;
   readonly upstream: StdioUpstreamConfig | HttpUpstreamConfig;
 }
 

@@ -24,9 +24,9 @@ export function explainConfig(file: FileConfig, source: Source): Explained[] {
 /** Adds what follows from other values, so that nothing that applies stays unsaid. */
 function withDerived(file: FileConfig): unknown {
   const servers = Object.fromEntries(
-    Object.entries(file.servers).map(([name, server]) => [
+    Object.entries(file.servers).map(([name, { path: _, ...server }]) => [
       name,
-      { path: serverPathOf(name, file.servers), upstream: server.upstream },
+      { path: serverPathOf(name, file.servers), ...server },
     ]),
   );
   const { embedded, issuers } = file.auth;

@@ -58,7 +58,8 @@ function server(
   { file, context }: { file: FileConfig; context: ResolveContext },
 ): ServerConfig {
   const path = serverPathOf(name, file.servers);
-  return { name, path, resource: publicUrl + path, upstream: upstream(name, file, context) };
+  const { dpop = 'allowed', dpopNonce = false } = file.servers[name] ?? {};
+  return { name, path, resource: publicUrl + path, dpop, dpopNonce, upstream: upstream(name, file, context) };
 }
 
 function upstream(name: string, file: FileConfig, context: ResolveContext): ServerConfig['upstream'] {

@@ -48,6 +48,8 @@ const httpUpstream = z.strictObject({
 const server = z.strictObject({
   path: serverPath.optional().meta({ description: '/mcp for an only server, /NAME/mcp for one of several.' }),
   upstream: z.union([stdioUpstream, httpUpstream]),
+  dpop: dpopModes.default('allowed').meta({ description: 'Tokens bound to a key of the client (RFC 9449).' }),
+  dpopNonce: z.boolean().default(false).meta({ description: 'Proofs must hold a nonce of this server.' }),
 });
 
 const embedded = z.strictObject({

@@ -4,7 +4,7 @@ export function corsHeaders(origin: string | null): Record<string, string> {
   return {
     'access-control-allow-origin': origin,
     'access-control-expose-headers':
-      'WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After, X-Request-Id',
+      'WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id, MCP-Protocol-Version, Retry-After, X-Request-Id',
     vary: 'Origin',
   };
 }
@@ -18,7 +18,7 @@ export function preflightHeaders(origin: string, requested: string | undefined):
   };
 }
 
-const named = ['authorization', 'content-type', 'accept', 'last-event-id'];
+const named = ['authorization', 'dpop', 'content-type', 'accept', 'last-event-id'];
 
 /** `Mcp-Param-*` cannot be listed beforehand: what is asked for is granted if it is one of MCP's names. */
 function allowedHeaders(requested: string | undefined): string {

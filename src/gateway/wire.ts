@@ -11,8 +11,12 @@ import type { Config, IssuerConfig, ServerConfig } from '../config/index.ts';
 import {
   createAuthenticator,
   createJwksVerifier,
+  createNonces,
+  createPossession,
   IssuerKeys,
   matchingAudience,
+  proofLifetimeMs,
+  ReplayGuard,
   resourceMetadata,
   resourceMetadataUrl,
   type Verifier,
@@ -51,6 +55,10 @@ export interface Parts {
 export function createLimits(): Limiter {
   return createLimiter({ maxKeys: 1_000_000 });
 }
+  /** Proofs of possession that were used. */
+  readonly replay: ReplayGuard;
+  /** Derives the nonces that proofs are asked for. */
+  readonly nonceKey: Uint8Array;
 
 /** One upstream and what belongs to it; kept over a reload that does not touch its configuration. */
 export interface Backend {
@@ -58,6 +66,13 @@ export interface Backend {
   readonly upstream: Upstream;
   readonly catalog: Catalog;
 }
+/** At most this many proofs of possession in the time that each is good for. */
+const maxProofs = 250_000;
+
+export function createReplayGuard(clock: Clock): ReplayGuard {
+  return new ReplayGuard({ clock, lifetimeMs: proofLifetimeMs, maxEntries: maxProofs });
+}
+
 
 export interface Wiring {
   readonly config: Config;
@@ -80,7 +95,13 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
   const verifiers = verifierFactory(config, authorizationServer, parts);
   const servers = config.servers.map((server): ProtectedServer => {
     const policy = required(policies.get(server.name));
-    const authenticator = createAuthenticator(verifiers(server), parts.clock);
+    const dpop = {
+      mode: server.dpop,
+      nonces: server.dpopNonce && server.dpop !== 'off' ? createNonces(parts.nonceKey, parts.clock) : null,
+    };
+    const { resource } = server;
+    const possession = createPossession({ ...dpop, resource, replay: parts.replay, clock: parts.clock });
+    const authenticator = createAuthenticator(verifiers(server), parts.clock, possession);
     authorizationServer?.onRevoked(() => {
       authenticator.purge();
       parts.streams.endRevoked(server.name, (principal) => authenticator.isRevoked(principal));
@@ -99,6 +120,7 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
     };
   });
   return {
+      dpop,
     config,
     backends,
     authorizationServer,
@@ -279,7 +301,7 @@ function documents(
       const { resource, name, policy } = server;
       const scopes = config.auth.scopesAdvertised === 'all' ? policy.scopes() : policy.baseline();
       const path = new URL(server.resourceMetadata).pathname;
-      return [path, resourceMetadata({ resource, name, issuers, scopes })];
+      return [path, resourceMetadata({ resource, name, issuers, scopes, dpop: server.dpop.mode })];
     }),
   );
   const only = found.size === 1 ? found.values().next().value : undefined;

@@ -1,13 +1,18 @@
-import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { type Clock, isRefusal, type Refusal, refuse, sha256Hex } from '../base/index.ts';
 import { BoundedMap } from './bounded-map.ts';
+import { maxTokenLength } from './credentials.ts';
+import { readJwt } from './jwt.ts';
+import { bareToken, bearerOnly, type Possession, type Presentation } from './possession/possession.ts';
 import type { Principal } from './principal.ts';
-import type { Verifier } from './verifier.ts';
+import type { VerifiedToken, Verifier } from './verifier.ts';
 
-/** Turns bearer tokens into principals. One for each MCP server: the audience is part of it. */
+/** Turns tokens into principals. One for each MCP server: the audience is part of it. */
 export interface Authenticator {
-  /** @param token attacker-controlled */
-  authenticate(token: string): Promise<Principal | Refusal>;
+  /**
+   * @param token attacker-controlled
+   * @param presentation how it came; what is bound is refused unless it says so
+   */
+  authenticate(token: string, presentation?: Presentation): Promise<Principal | Refusal>;
   /** Whether the token that a principal was read from has been revoked since. */
   isRevoked(principal: Principal): boolean;
   /** Forgets all verified tokens, so that the next use of each asks its verifier again. */
@@ -26,73 +31,97 @@ const lasting: ReadonlySet<string> = new Set([
   'token_issuer',
   'token_audience',
   'token_type',
+  'token_revoked',
   'token_claims',
 ]);
 
 interface Cached {
   readonly verifier: Verifier;
-  readonly principal: Principal;
+  readonly verified: VerifiedToken;
+  /** Monotonic, from before the issuer was asked. */
+  readonly askedAt: number;
 }
 
-export function createAuthenticator(verifiers: readonly Verifier[], clock: Clock): Authenticator {
+export function createAuthenticator(
+  verifiers: readonly Verifier[],
+  clock: Clock,
+  possession: Possession = bearerOnly,
+): Authenticator {
   const byIssuer = new Map(verifiers.map((verifier) => [verifier.issuer, verifier]));
-  const verified = new BoundedMap<Cached>(maxVerified);
+  const opaque = verifiers.find(({ takesOpaque }) => takesOpaque) ?? null;
+  const known = new BoundedMap<Cached>(maxVerified);
   const rejected = new BoundedMap<{ refusal: Refusal; until: number }>(maxRejected);
   /** Several requests with one new token verify it once. */
-  const running = new Map<string, Promise<Principal | Refusal>>();
+  const running = new Map<string, Promise<VerifiedToken | Refusal>>();
 
-  async function verify(token: string, key: string): Promise<Principal | Refusal> {
-    const verifier = verifierFor(token, byIssuer);
+  async function verify(token: string, key: string): Promise<VerifiedToken | Refusal> {
+    const askedAt = clock.monotonic();
+    const verifier = verifierFor(token, byIssuer, opaque);
     const result = isRefusal(verifier) ? verifier : await verifier.verify(token);
     if (isRefusal(result)) {
       if (lasting.has(result.code))
         rejected.set(key, { refusal: result, until: clock.now() + rejectedForMs });
       return result;
     }
-    if (!isRefusal(verifier)) verified.set(key, { verifier, principal: result });
+    if (!isRefusal(verifier)) known.set(key, { verifier, verified: result, askedAt });
     return result;
   }
 
+  async function verified(token: string): Promise<VerifiedToken | Refusal> {
+    // Keyed by digest: no token stays in memory (and a digest is as fast a key).
+    const key = sha256Hex(token);
+    const cached = known.get(key);
+    if (cached && isCurrent(cached, clock)) {
+      if (!cached.verifier.isRevoked(cached.verified.principal)) return cached.verified;
+      known.delete(key);
+      return refuse('token_revoked', 'The access token is no longer valid');
+    }
+    if (cached) known.delete(key);
+    const bad = rejected.get(key);
+    if (bad && bad.until > clock.now()) return bad.refusal;
+    let pending = running.get(key);
+    if (!pending) {
+      pending = verify(token, key).finally(() => running.delete(key));
+      running.set(key, pending);
+    }
+    return pending;
+  }
+
   return {
-    async authenticate(token) {
-      // Keyed by digest: no token stays in memory (and a digest is as fast a key).
-      const key = sha256Hex(token);
-      const known = verified.get(key);
-      if (known && isCurrent(known, clock.now())) {
-        if (!known.verifier.isRevoked(known.principal)) return known.principal;
-        verified.delete(key);
-        return refuse('token_revoked', 'The access token is no longer valid');
-      }
-      if (known) verified.delete(key);
-      const bad = rejected.get(key);
-      if (bad && bad.until > clock.now()) return bad.refusal;
-      let pending = running.get(key);
-      if (!pending) {
-        pending = verify(token, key).finally(() => running.delete(key));
-        running.set(key, pending);
-      }
-      return pending;
+    async authenticate(token, presentation = bareToken) {
+      if (token.length > maxTokenLength) return malformed('longer than any access token');
+      const result = await verified(token);
+      if (isRefusal(result)) return result;
+      // After the cache: a proof is for one request, whoever holds the token.
+      return (await possession(token, result.confirmation, presentation)) ?? result.principal;
     },
     isRevoked: (principal) => byIssuer.get(principal.issuer)?.isRevoked(principal) ?? true,
-    purge: () => verified.clear(),
+    purge: () => known.clear(),
   };
 }
 
 /** Past its expiry a token is verified at each use: its verifier knows how far clocks may differ. */
-function isCurrent({ principal }: Cached, now: number): boolean {
-  return principal.expiresAt * 1000 > now;
+function isCurrent({ verifier, verified, askedAt }: Cached, clock: Clock): boolean {
+  if (verified.principal.expiresAt * 1000 <= clock.now()) return false;
+  return verifier.maxAgeMs === undefined || clock.monotonic() - askedAt < verifier.maxAgeMs;
 }
 
-/** Picks the verifier by the unverified `iss`: nothing else of the token is believed before its signature is. */
-function verifierFor(token: string, byIssuer: ReadonlyMap<string, Verifier>): Verifier | Refusal {
-  try {
-    decodeProtectedHeader(token);
-    const issuer = decodeJwt(token).iss;
-    const verifier = typeof issuer === 'string' ? byIssuer.get(issuer) : undefined;
-    return (
-      verifier ?? refuse('token_issuer', 'The access token is not valid', { detail: 'iss is not configured' })
-    );
-  } catch {
-    return refuse('token_malformed', 'The access token is not valid', { detail: 'not a JWT' });
-  }
+/** Picks the verifier by the unverified `iss`: nothing else of the token is believed before its issuer vouches for it. */
+function verifierFor(
+  token: string,
+  byIssuer: ReadonlyMap<string, Verifier>,
+  opaque: Verifier | null,
+): Verifier | Refusal {
+  const reading = readJwt(token);
+  if (reading.kind === 'ambiguous') return malformed(reading.detail);
+  if (reading.kind === 'opaque') return opaque ?? malformed('not a JWT');
+  const { iss } = reading.claims;
+  const verifier = typeof iss === 'string' ? byIssuer.get(iss) : undefined;
+  return (
+    verifier ?? refuse('token_issuer', 'The access token is not valid', { detail: 'iss is not configured' })
+  );
+}
+
+function malformed(detail: string): Refusal {
+  return refuse('token_malformed', 'The access token is not valid', { detail });
 }

@@ -1,8 +1,18 @@
 export { type Authenticator, createAuthenticator } from './authenticator.ts';
-export { bearerToken } from './bearer.ts';
 export { type Challenge, formatChallenge } from './challenge.ts';
 export { type ClaimRules, matchingAudience } from './claims.ts';
+export type { Confirmation } from './confirmation.ts';
+export { type Credentials, readCredentials } from './credentials.ts';
 export { IssuerKeys } from './issuer-keys.ts';
+export { dpopAlgorithms, proofLifetimeMs } from './possession/dpop.ts';
+export { createNonces, type Nonces } from './possession/nonces.ts';
+export {
+  createPossession,
+  type DpopMode,
+  type Possession,
+  type Presentation,
+} from './possession/possession.ts';
+export { ReplayGuard } from './possession/replay.ts';
 export type { Principal } from './principal.ts';
 export {
   type ResourceMetadata,
@@ -10,5 +20,5 @@ export {
   resourceMetadataUrl,
   wellKnownResourcePath,
 } from './resource-metadata.ts';
-export type { Verifier } from './verifier.ts';
+export type { VerifiedToken, Verifier } from './verifier.ts';
 export { createJwksVerifier, IssuerUnavailable } from './verifiers/jwks.ts';

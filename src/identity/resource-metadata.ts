@@ -1,3 +1,6 @@
+import { dpopAlgorithms } from './possession/dpop.ts';
+import type { DpopMode } from './possession/possession.ts';
+
 /** The OAuth 2.0 protected resource metadata document (RFC 9728 section 2). */
 export interface ResourceMetadata {
   /** Exactly the URL that clients type: they compare strings. */
@@ -6,6 +9,9 @@ export interface ResourceMetadata {
   readonly scopes_supported: readonly string[];
   readonly bearer_methods_supported: readonly ['header'];
   readonly resource_name: string;
+  /** RFC 9728 section 2; absent where DPoP is off. */
+  readonly dpop_signing_alg_values_supported?: readonly string[];
+  readonly dpop_bound_access_tokens_required?: true;
 }
 
 export const wellKnownResourcePath = '/.well-known/oauth-protected-resource';
@@ -21,6 +27,7 @@ export function resourceMetadata(options: {
   name: string;
   issuers: readonly string[];
   scopes: readonly string[];
+  dpop: DpopMode;
 }): ResourceMetadata {
   return {
     resource: options.resource,
@@ -28,5 +35,7 @@ export function resourceMetadata(options: {
     scopes_supported: options.scopes,
     bearer_methods_supported: ['header'],
     resource_name: options.name,
+    ...(options.dpop !== 'off' && { dpop_signing_alg_values_supported: dpopAlgorithms }),
+    ...(options.dpop === 'required' && { dpop_bound_access_tokens_required: true as const }),
   };
 }

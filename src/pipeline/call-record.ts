@@ -18,6 +18,7 @@ export class CallRecord {
   readonly #runtime: Runtime;
   #hash: string | null = null;
   #closed = false;
+  #onClose: (() => void) | null = null;
 
   constructor(call: ReceivedCall, runtime: Runtime) {
     this.#call = call;
@@ -29,9 +30,15 @@ export class CallRecord {
     return this.#runtime.audit.intent(this.#record(null));
   }
 
+  /** What the call holds until it has ended. */
+  releaseAtClose(release: () => void): void {
+    this.#onClose = release;
+  }
+
   close(ending: Ending): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#onClose?.();
     this.#runtime.audit.outcome(this.#record(ending));
   }
 
@@ -92,6 +99,9 @@ const denied: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   'token_type',
   'token_revoked',
   'token_claims',
+  'token_binding',
+  'proof_invalid',
+  'proof_nonce',
   'scope_missing',
   'policy_denied',
   'unknown_tool',

@@ -1,5 +1,5 @@
 import type { Refusal, RefusalCode } from '../base/index.ts';
-import { formatChallenge } from '../identity/index.ts';
+import { type Challenge, formatChallenge } from '../identity/index.ts';
 import { retryAfterHeader } from '../limits/index.ts';
 import type { JsonObject, Message } from '../protocol/index.ts';
 import type { ParsedCall, ReceivedCall } from './call.ts';
@@ -46,6 +46,9 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   token_type: own(401),
   token_revoked: own(401),
   token_claims: own(401),
+  token_binding: own(401),
+  proof_invalid: own(401),
+  proof_nonce: own(401),
   issuer_unavailable: own(503),
   scope_missing: own(403),
   policy_denied: { status: 200, code: invalidParams },
@@ -89,6 +92,8 @@ export function baseHeaders(call: ReceivedCall): Record<string, string> {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': call.requestId,
+    // RFC 9449 section 8.2: with any answer, so that the next proof has it.
+    ...(call.server.dpop.nonces && { 'dpop-nonce': call.server.dpop.nonces.current() }),
   };
 }
 
@@ -104,25 +109,31 @@ function shapeFor(refusal: Refusal, call: Partial<ParsedCall>): Shape {
 }
 
 function challengeFor(refusal: Refusal, status: number, call: ReceivedCall): string | null {
-  const { resourceMetadata, baseline } = call.server;
-  if (status === 401) {
-    const missing = refusal.code === 'token_missing';
-    return formatChallenge({
-      resourceMetadata,
-      scopes: baseline,
-      // RFC 6750 section 3.1: no error code when the request came without authentication.
-      ...(missing
-        ? {}
-        : { error: 'invalid_token' as const, description: 'The access token is not valid here' }),
-    });
-  }
+  const { resourceMetadata, baseline, dpop } = call.server;
+  const scheme = /^dpop /i.test(call.request.headers.get('authorization') ?? '') ? 'dpop' : 'bearer';
+  const schemes = { resourceMetadata, dpop: dpop.mode, scheme } as const;
+  if (status === 401) return formatChallenge({ ...schemes, scopes: baseline, ...reasonOf(refusal) });
   if (refusal.code !== 'scope_missing') return null;
   return formatChallenge({
-    resourceMetadata,
+    ...schemes,
     scopes: refusal.scopes ?? baseline,
     error: 'insufficient_scope',
     description: 'The access token lacks a scope that this call needs',
   });
+}
+
+/** RFC 6750 section 3.1: no error code when the request came without authentication. RFC 9449 section 7.1. */
+function reasonOf({ code, message }: Refusal): Pick<Challenge, 'error' | 'description'> {
+  switch (code) {
+    case 'token_missing':
+      return {};
+    case 'proof_invalid':
+      return { error: 'invalid_dpop_proof', description: message };
+    case 'proof_nonce':
+      return { error: 'use_dpop_nonce', description: message };
+    default:
+      return { error: 'invalid_token', description: 'The access token is not valid here' };
+  }
 }
 
 function dataOf(refusal: Refusal): JsonObject {

@@ -11,8 +11,13 @@ export interface IncomingRequest {
   readonly headers: RequestHeaders;
   /** Peer address, or the client's where a declared trusted proxy says so. */
   readonly address: string;
-  /** Reads the body once, whole. */
-  body(maxBytes: number): Promise<Buffer | Refusal>;
+  /** SHA-256 of the client's certificate in base64url, as its TLS handshake proved it; null where there is none. */
+  readonly certificate?: () => string | null;
+  /**
+   * Reads the body once, whole.
+   * @param take asked before each part is kept; its refusal ends the reading
+   */
+  body(maxBytes: number, take: (bytes: number) => Refusal | null): Promise<Buffer | Refusal>;
 }
 
 /** Headers as they were sent: a name that came twice can be told from one that came once. */

@@ -1,7 +1,7 @@
 import type { AuditTrail } from '../audit/index.ts';
 import type { Clock, Log } from '../base/index.ts';
 import type { HttpConfig, LimitsConfig } from '../config/index.ts';
-import type { Authenticator, Principal } from '../identity/index.ts';
+import type { Authenticator, DpopMode, Nonces, Principal } from '../identity/index.ts';
 import type { Concurrency, FloodGuard, Limiter } from '../limits/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Catalog, Upstream } from '../upstream/index.ts';
@@ -39,6 +39,8 @@ export interface ProtectedServer {
   readonly authenticator: Authenticator;
   /** Told when a call was refused for want of a scope: the client is about to ask for more. */
   readonly stepUpExpected: (principal: Principal) => void;
+  /** Tokens bound to a key (RFC 9449); `nonces` where proofs must have one of ours. */
+  readonly dpop: { readonly mode: DpopMode; readonly nonces: Nonces | null };
   readonly policy: Policy;
   readonly catalog: Catalog;
   readonly upstream: Upstream;

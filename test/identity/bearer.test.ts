@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isRefusal } from '../../src/base/index.ts';
-import { bearerToken, formatChallenge, resourceMetadataUrl } from '../../src/identity/index.ts';
+import { formatChallenge, readCredentials, resourceMetadataUrl } from '../../src/identity/index.ts';
 
-describe('bearerToken', () => {
+describe('readCredentials', () => {
   it('takes the token, whatever the case of the scheme', () => {
-    for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR']) {
-      assert.equal(bearerToken(`${scheme} abc.def-_~+/==`, ''), 'abc.def-_~+/==');
+    for (const written of ['Bearer', 'bearer', 'BEARER', 'bEaReR', 'DPoP', 'dpop', 'DPOP']) {
+      const scheme = written.toLowerCase();
+      assert.deepEqual(readCredentials(`${written} abc.def-_~+/==`, ''), { scheme, token: 'abc.def-_~+/==' });
     }
   });
 
@@ -21,6 +22,11 @@ describe('bearerToken', () => {
     'Bearer abc,def',
     'Bearer\tabc',
     'Basic abc',
+    'DPoP',
+    'DPoP abc, Bearer abc',
+    'Bearer DPoP abc',
+    'Bearer, DPoP abc',
+    'BearerDPoP abc',
     'Token abc',
     'abc',
     'Bearer abc, Bearer def',
@@ -29,7 +35,7 @@ describe('bearerToken', () => {
     `Bearer ${'a'.repeat(9000)}`,
   ]) {
     it(`refuses ${JSON.stringify(header.slice(0, 30))}`, () => {
-      const result = bearerToken(header, '');
+      const result = readCredentials(header, '');
       assert.ok(isRefusal(result) && result.code === 'token_malformed');
     });
   }
@@ -41,13 +47,13 @@ describe('bearerToken', () => {
       '?access%5Ftoken=abc',
       '?access_token',
     ]) {
-      const result = bearerToken('Bearer abc', search);
+      const result = readCredentials('Bearer abc', search);
       assert.ok(isRefusal(result) && result.code === 'token_malformed');
     }
   });
 
   it('says that there is none', () => {
-    const result = bearerToken(undefined, '');
+    const result = readCredentials(undefined, '');
     assert.ok(isRefusal(result) && result.code === 'token_missing');
   });
 });

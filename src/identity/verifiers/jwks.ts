@@ -1,8 +1,8 @@
 import { errors, type JWTVerifyGetKey, jwtVerify, type ProtectedHeaderParameters } from 'jose';
 import { type Clock, isRefusal, messageOf, type Refusal, refuse } from '../../base/index.ts';
-import { type ClaimRules, principalOf } from '../claims.ts';
+import { type ClaimRules, verifiedToken } from '../claims.ts';
 import type { Principal } from '../principal.ts';
-import type { Verifier } from '../verifier.ts';
+import type { VerifiedToken, Verifier } from '../verifier.ts';
 
 export interface JwksVerifierOptions {
   readonly rules: ClaimRules;
@@ -33,7 +33,7 @@ export function createJwksVerifier(options: JwksVerifierOptions): Verifier {
   };
 }
 
-async function verify(token: string, options: JwksVerifierOptions): Promise<Principal | Refusal> {
+async function verify(token: string, options: JwksVerifierOptions): Promise<VerifiedToken | Refusal> {
   const { rules, clock } = options;
   try {
     const { payload, protectedHeader } = await jwtVerify(token, options.key, {
@@ -41,13 +41,13 @@ async function verify(token: string, options: JwksVerifierOptions): Promise<Prin
       algorithms: [...options.algorithms],
       clockTolerance: options.skewSeconds,
       currentDate: new Date(clock.now()),
-      requiredClaims: ['iss', 'sub', 'aud', 'exp'],
+      requiredClaims: ['iss', 'exp'],
     });
     if (!isExpectedType(protectedHeader, options.typ)) {
       return refuse('token_type', 'The access token is not usable here', { detail: 'typ is not accepted' });
     }
-    const principal = principalOf(payload, rules, token);
-    if (isRefusal(principal) || !options.isRevoked?.(principal)) return principal;
+    const verified = verifiedToken(payload, rules, token);
+    if (isRefusal(verified) || !options.isRevoked?.(verified.principal)) return verified;
     return refuse('token_revoked', 'The access token is no longer valid');
   } catch (error) {
     return refusalOf(error);

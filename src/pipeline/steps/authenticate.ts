@@ -1,6 +1,7 @@
-import { isRefusal, type Refusal, refuse } from '../../base/index.ts';
-import { bearerToken, type Principal } from '../../identity/index.ts';
+import { isRefusal, type Refusal, type RefusalCode, refuse } from '../../base/index.ts';
+import { type Presentation, type Principal, readCredentials } from '../../identity/index.ts';
 import type { ReceivedCall } from '../call.ts';
+import type { IncomingRequest } from '../request.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** Who calls: from the access token and nothing else. */
@@ -14,14 +15,34 @@ export async function authenticate(call: ReceivedCall, runtime: Runtime): Promis
       limit: { layer, retryAfterMs, limit, remaining },
     });
   }
-  // Of two Authorization headers one reader takes the first and another the last.
-  if (request.headers.isRepeated('authorization')) {
-    return refuse('malformed_request', 'The authorization header came more than once');
-  }
-  const token = bearerToken(request.headers.get('authorization'), request.search);
-  const principal = isRefusal(token) ? token : await server.authenticator.authenticate(token);
-  if (isRefusal(principal) && principal.code !== 'token_missing' && principal.code !== 'issuer_unavailable') {
-    runtime.flood.failed(request.address, now);
-  }
+  const principal = await identify(request, server);
+  if (isRefusal(principal) && !unsuspicious.has(principal.code)) runtime.flood.failed(request.address, now);
   return principal;
+}
+
+/** What a client that does nothing wrong may meet. */
+const unsuspicious: ReadonlySet<RefusalCode> = new Set([
+  'token_missing',
+  'issuer_unavailable',
+  'proof_nonce',
+]);
+
+async function identify(
+  request: IncomingRequest,
+  { authenticator }: ReceivedCall['server'],
+): Promise<Principal | Refusal> {
+  // Of two headers one reader takes the first and another the last.
+  for (const name of ['authorization', 'dpop']) {
+    if (request.headers.isRepeated(name))
+      return refuse('malformed_request', `The ${name} header came more than once`);
+  }
+  const credentials = readCredentials(request.headers.get('authorization'), request.search);
+  if (isRefusal(credentials)) return credentials;
+  const presentation: Presentation = {
+    scheme: credentials.scheme,
+    proof: request.headers.get('dpop') ?? null,
+    httpMethod: request.httpMethod,
+    certificate: request.certificate ?? (() => null),
+  };
+  return authenticator.authenticate(credentials.token, presentation);
 }

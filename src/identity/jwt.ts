@@ -1,0 +1,56 @@
+import { isRefusal } from '../base/index.ts';
+import { parseJson } from '../protocol/index.ts';
+
+/** What a token looks like, before anything of it is believed. */
+export type Reading =
+  | {
+      readonly kind: 'jwt';
+      readonly header: Readonly<Record<string, unknown>>;
+      readonly claims: Readonly<Record<string, unknown>>;
+    }
+  /** Text that means something to its issuer alone. */
+  | { readonly kind: 'opaque' }
+  /** A JWT that no reader should take: two could read it differently. */
+  | { readonly kind: 'ambiguous'; readonly detail: string };
+
+const maxDepth = 16;
+const segment = /^[A-Za-z0-9_-]+$/;
+
+/**
+ * RFC 7519 section 4 lets a reader of doubled claim names take the last one; another takes the first. So does JSON in other
+ * places: what the signature covers must mean one thing, or the token is refused.
+ *
+ * @param token attacker-controlled
+ */
+export function readJwt(token: string): Reading {
+  const parts = token.split('.', 4);
+  const [head = '', body = ''] = parts;
+  if (parts.length !== 3 || !segment.test(head) || !looksLikeHeader(head)) return { kind: 'opaque' };
+  const header = objectIn(head);
+  const claims = objectIn(body);
+  if (typeof header === 'string') return { kind: 'ambiguous', detail: `header: ${header}` };
+  if (typeof claims === 'string') return { kind: 'ambiguous', detail: `claims: ${claims}` };
+  return { kind: 'jwt', header, claims };
+}
+
+function looksLikeHeader(part: string): boolean {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** The object, or why it is none that has one meaning. */
+function objectIn(part: string): Record<string, unknown> | string {
+  if (!segment.test(part)) return 'not in base64url';
+  const value = parseJson(Buffer.from(part, 'base64url'), maxDepth);
+  if (isRefusal(value)) return value.message;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : 'no object';
+}
+
+/** A claim of the object itself, never of its prototype. */
+export function claimOf(claims: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined;
+}

@@ -1,0 +1,108 @@
+import { hash } from 'node:crypto';
+import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose';
+import { type Clock, messageOf, type Refusal, refuse } from '../../base/index.ts';
+import { readJwt } from '../jwt.ts';
+import type { Nonces } from './nonces.ts';
+import type { ReplayGuard } from './replay.ts';
+
+/** Asymmetric alone (RFC 9449 section 11.6); what the clients in use sign with. */
+export const dpopAlgorithms = ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256'] as const;
+
+/** A proof is good for this long after it was made, and this long before it for clocks that differ. */
+const maxAgeSeconds = 60;
+const skewSeconds = 30;
+/** What a `ReplayGuard` has to remember. */
+export const proofLifetimeMs = (maxAgeSeconds + skewSeconds) * 1000;
+
+const maxProofLength = 8192;
+const maxIdLength = 256;
+
+export interface ProofContext {
+  readonly token: string;
+  /** `cnf.jkt` of the token. */
+  readonly key: string;
+  readonly httpMethod: string;
+  /** The URL that clients type; never taken from the Host header. */
+  readonly resource: string;
+  readonly replay: ReplayGuard;
+  /** Null where no nonce is asked for. */
+  readonly nonces: Nonces | null;
+  readonly clock: Clock;
+}
+
+/**
+ * Checks a DPoP proof as RFC 9449 section 4.3 lists it, dearest last: the key is compared before anything is verified with it.
+ *
+ * @param proof attacker-controlled
+ */
+export async function checkProof(proof: string, context: ProofContext): Promise<Refusal | null> {
+  const reading = proof.length <= maxProofLength ? readJwt(proof) : null;
+  if (reading?.kind !== 'jwt') return invalid('the proof is no JWT');
+  const { header, claims } = reading;
+  const key = await keyFault(header['jwk'], context.key);
+  if (key !== null) return key;
+  const fault = claimFault(claims, context);
+  if (fault !== null) return invalid(fault);
+  try {
+    await jwtVerify(proof, EmbeddedJWK, {
+      typ: 'dpop+jwt',
+      algorithms: [...dpopAlgorithms],
+      currentDate: new Date(context.clock.now()),
+      clockTolerance: skewSeconds,
+    });
+  } catch (error) {
+    return invalid(messageOf(error));
+  }
+  if (context.nonces !== null && !context.nonces.accepts(claims['nonce']))
+    return refuse('proof_nonce', 'The proof of possession needs the nonce of this server');
+  return replayed(`${context.key} ${String(claims['jti'])}`, context);
+}
+
+async function keyFault(jwk: unknown, expected: string): Promise<Refusal | null> {
+  if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) return invalid('no jwk');
+  const { kty, n, e } = jwk as JWK;
+  // A large exponent or modulus makes a verification as dear as its sender likes.
+  if (kty === 'RSA' && (String(n).length > 683 || String(e).length > 6)) return invalid('an outsize RSA key');
+  try {
+    if ((await calculateJwkThumbprint(jwk as JWK)) === expected) return null;
+  } catch (error) {
+    return invalid(messageOf(error));
+  }
+  return refuse('token_binding', 'The access token is not valid here', {
+    detail: 'the proof is by another key than the token is bound to',
+  });
+}
+
+function claimFault(claims: Readonly<Record<string, unknown>>, context: ProofContext): string | null {
+  const { jti, htm, htu, iat, ath } = claims;
+  if (typeof jti !== 'string' || jti === '' || jti.length > maxIdLength) return 'no usable jti';
+  if (htm !== context.httpMethod) return 'htm is another method';
+  if (!isSameUrl(htu, context.resource)) return 'htu is another URL';
+  if (typeof iat !== 'number') return 'no iat';
+  const age = context.clock.now() / 1000 - iat;
+  if (!(age <= maxAgeSeconds && age >= -skewSeconds)) return 'iat is not of now';
+  return ath === hash('sha256', context.token, 'base64url') ? null : 'ath is of another token';
+}
+
+/** RFC 9449 section 4.3: without query and fragment, after the normalization that every URL parser does. */
+function isSameUrl(htu: unknown, resource: string): boolean {
+  if (typeof htu !== 'string' || htu.length > 2048) return false;
+  const url = URL.parse(htu);
+  if (url === null) return false;
+  url.search = '';
+  url.hash = '';
+  return url.href === new URL(resource).href;
+}
+
+function replayed(proof: string, { replay }: ProofContext): Refusal | null {
+  const verdict = replay.note(proof);
+  if (verdict === 'first') return null;
+  if (verdict === 'seen') return invalid('the proof was used before');
+  return refuse('limit_concurrency', 'Too many proofs of possession at the moment', {
+    limit: { layer: 'proofs', retryAfterMs: proofLifetimeMs, limit: 0, remaining: 0 },
+  });
+}
+
+function invalid(detail: string): Refusal {
+  return refuse('proof_invalid', 'The proof of possession is not valid', { detail });
+}
