@@ -4,6 +4,7 @@ import {
   createAuthenticator,
   createJwksVerifier,
   IssuerKeys,
+  type Possession,
 } from '../../src/identity/index.ts';
 import type { Outbound } from '../../src/outbound/index.ts';
 import type { TestIssuer } from './issuer.ts';
@@ -13,7 +14,11 @@ export const resource = 'https://mcp.example.com/mcp';
 /** What the gateway would make of issuers with a plain configuration. */
 export function verification(
   issuers: readonly TestIssuer[],
-  { outbound, clock = systemClock }: { outbound: Outbound; clock?: Clock },
+  {
+    outbound,
+    clock = systemClock,
+    possession,
+  }: { outbound: Outbound; clock?: Clock; possession?: Possession },
 ): Authenticator {
   return createAuthenticator(
     issuers.map(({ issuer }) => {
@@ -28,5 +33,6 @@ export function verification(
       });
     }),
     clock,
+    possession,
   );
 }
