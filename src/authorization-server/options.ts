@@ -17,6 +17,8 @@ export interface AuthorizationServerOptions {
   readonly config: EmbeddedAuthConfig;
   /** Directory of `authorization.db` and `authorization-keys.json`; made with mode 0700 if missing. */
   readonly dataDir: string;
+  /** What another process on this data directory revoked is known here within this time. 5 by default. */
+  readonly revokedWithinSeconds?: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: (event: AuditEvent) => void;

@@ -14,6 +14,7 @@ import {
 } from './clients/index.ts';
 import { cookieSettings } from './cookies.ts';
 import { applyDpopRule, dpopAlgorithms, dpopFeature } from './dpop.ts';
+import type { GrantStore } from './granted-access.ts';
 import { claimsOfGrant, enterClientCredentials, type GrantParts } from './grants/index.ts';
 import { createInteractionPolicy } from './interaction-policy.ts';
 import type { Keys } from './keys.ts';
@@ -29,6 +30,7 @@ import {
 } from './options.ts';
 import { endErrorPage } from './pages/index.ts';
 import { offlineAccess } from './scopes.ts';
+import { rememberConsent } from './remembered-consent.ts';
 import { refuseOnceForStepUp, type StepUps } from './step-up.ts';
 import type { createAdapterFactory } from './stores/adapter.ts';
 
@@ -39,6 +41,8 @@ export interface ProviderParts {
   readonly adapter: ReturnType<typeof createAdapterFactory>;
   readonly stepUps: StepUps;
   /** Those of the configuration. */
+  readonly livingAccount: LivingAccount;
+  readonly grants: GrantStore;
   readonly clients: ConfiguredClients;
   /** For what clients publish: their URLs are attacker-controlled. */
   readonly fetchDocument: typeof fetch;
@@ -122,6 +126,7 @@ function configuration(parts: ProviderParts): Configuration {
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
     rotateRefreshToken: refuseOnceForStepUp(parts.stepUps),
+    loadExistingGrant: rememberConsent(parts.grants),
     ttl: {
       AccessToken: config.accessTokenMinutes * 60,
       AuthorizationCode: 60,

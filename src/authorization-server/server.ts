@@ -18,15 +18,17 @@ import {
 } from './clients/index.ts';
 import { type Addresses, type Audit, auditProvider, createAudit, currentAddress } from './events.ts';
 import { createFormGuard } from './forms.ts';
+import { createGrantStore, type GrantStore } from './granted-access.ts';
 import { createEnterpriseAccounts, type EnterpriseAccounts, registerGrants } from './grants/index.ts';
 import { innerRequest } from './inner-request.ts';
 import { createInteractions } from './interactions.ts';
 import { type Keys, openKeys } from './keys.ts';
-import { startMaintenance } from './maintenance.ts';
+import { pollMs, startMaintenance } from './maintenance.ts';
 import { authorizationServerMetadata, metadataPaths } from './metadata.ts';
 import { type AuthorizationServerOptions, issuerPath } from './options.ts';
 import { createProvider, resourceServerInfo } from './provider.ts';
 import { openRevocationList, type RevocationList } from './revocation.ts';
+import { askBeforeErrorRedirects } from './refused-request.ts';
 import { createRoutes, type Handler, ownsPath } from './routes.ts';
 import { createSessions } from './sessions.ts';
 import { createSetup, type Setup } from './setup.ts';
@@ -55,6 +57,7 @@ interface Foundation {
   readonly clients: ConfiguredClients;
   readonly enterpriseAccounts: EnterpriseAccounts;
 }
+  readonly grants: GrantStore;
 
 /** The embedded authorization server on its store. Throws OperationError if store or keys cannot be used. */
 export async function createAuthorizationServer(
@@ -74,6 +77,7 @@ export async function createAuthorizationServer(
   });
   let closed = false;
   return {
+    pollMs: pollMs(options.revokedWithinSeconds ?? 5),
     issuer,
     owns: (path) => ownsPath(path, paths),
     handle: (req, res, { address }) => answer(foundation, { routes, req, res, address }),
@@ -128,6 +132,7 @@ function startProvider(foundation: Foundation): Provider {
   const adapter = createAdapterFactory({ db, clock: options.clock, events: recordEvents(foundation) });
   const { machines } = options.config;
   const fetchDocument = fetchingKeySets(machines.clients, {
+    grants: createGrantStore(db, clock),
     configured: guardedFetch(outbound, 'configured'),
     others: options.cimdFetch ?? guardedFetch(outbound),
   });
@@ -150,10 +155,12 @@ function startProvider(foundation: Foundation): Provider {
     enterprise: machines.enterprise,
     tokens,
     resourceServer: resourceServerInfo(parts),
+    grants: foundation.grants,
   });
   return provider;
 }
 
+  askBeforeErrorRedirects(provider, foundation.grants);
 function recordEvents({
   options,
   revocations,

@@ -170,6 +170,7 @@ async function authorizationServerFor(
 }
 
 function verifierFactory(
+    revokedWithinSeconds: config.auth.revocation.withinSeconds,
   config: Config,
   embedded: AuthorizationServer | null,
   parts: Parts,

@@ -6,6 +6,7 @@ import {
   alice,
   bob,
   codeRequest,
+  errorTarget,
   obtainToken,
   type RunningAuthorizationServer,
   redirectUri,
@@ -190,7 +191,7 @@ describe('authorization code flow', () => {
     it(`refuses an authorization request with ${what}`, async () => {
       const { client_id } = await register(as);
       const response = await fetch(codeRequest(as, client_id, parameters).url, { redirect: 'manual' });
-      const location = new URL(response.headers.get('location') ?? '');
+      const location = await errorTarget(response);
       assert.equal(location.searchParams.get('error'), 'invalid_request');
       assert.equal(location.searchParams.get('iss'), as.issuer);
     });
@@ -220,6 +221,6 @@ describe('authorization code flow', () => {
     const response = await fetch(codeRequest(as, client_id, { response_type: 'token' }).url, {
       redirect: 'manual',
     });
-    assert.match(response.headers.get('location') ?? '', /error=unsupported_response_type/);
+    assert.match((await errorTarget(response)).href, /error=unsupported_response_type/);
   });
 });

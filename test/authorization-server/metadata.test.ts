@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import {
   alice,
   codeRequest,
+  errorTarget,
   formsOf,
   obtainToken,
   type RunningAuthorizationServer,
@@ -160,7 +161,7 @@ describe('metadata', () => {
   });
 
   it('owns its paths and no others', () => {
-    for (const path of ['/oauth', '/oauth/token', '/setup', '/account', '/account/sign-in', ...paths]) {
+    for (const path of ['/oauth', '/oauth/token', '/setup', '/account', '/account/login', ...paths]) {
       assert.ok(as.server.owns(path), path);
     }
     for (const path of ['/', '/mcp', '/oauthx', '/setups', '/.well-known/oauth-protected-resource/mcp']) {
@@ -172,7 +173,7 @@ describe('metadata', () => {
     const { client_id } = await register(as);
     const { url } = codeRequest(as, client_id, { resource: null });
     const response = await fetch(url, { redirect: 'manual' });
-    const { searchParams } = new URL(response.headers.get('location') ?? '');
+    const { searchParams } = await errorTarget(response);
     assert.equal(searchParams.get('error'), 'invalid_target');
     assert.match(searchParams.get('error_description') ?? '', /resource parameter/);
     assert.equal(searchParams.get('iss'), as.issuer);

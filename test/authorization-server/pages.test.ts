@@ -10,6 +10,7 @@ import {
   Browser,
   bob,
   codeRequest,
+  errorTarget,
   formsOf,
   movableClock,
   obtainToken,
@@ -270,10 +271,14 @@ describe('sign-in and consent pages', () => {
     }
   });
 
-  it('answer prompt=none with an error and no page', async () => {
+  it('answer prompt=none with an error and no interaction', async () => {
     const { client_id } = await register(as);
     const response = await fetch(codeRequest(as, client_id, { prompt: 'none' }).url, { redirect: 'manual' });
-    assert.match(response.headers.get('location') ?? '', /error=(login|interaction)_required/);
+    assert.match((await errorTarget(response)).href, /error=(login|interaction)_required/);
+    const browser = new Browser();
+    await obtainToken(as, client_id, { browser });
+    const silent = await browser.request(codeRequest(as, client_id, { prompt: 'none' }).url.href);
+    assert.match(silent.headers.get('location') ?? '', /error=interaction_required/);
   });
 });
 

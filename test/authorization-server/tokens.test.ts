@@ -8,6 +8,7 @@ import {
   alice,
   bob,
   codeRequest,
+  errorTarget,
   movableClock,
   obtainToken,
   type RunningAuthorizationServer,
@@ -76,7 +77,7 @@ describe('resource', () => {
       'not a url',
     ]) {
       const response = await fetch(codeRequest(as, client_id, { resource }).url, { redirect: 'manual' });
-      const { searchParams } = new URL(response.headers.get('location') ?? '');
+      const { searchParams } = await errorTarget(response);
       assert.equal(searchParams.get('error'), 'invalid_target', resource);
       assert.equal(searchParams.get('iss'), as.issuer);
     }

@@ -2,5 +2,8 @@ export { accountPage } from './account.ts';
 export { consentPage } from './consent.ts';
 export { endErrorPage } from './error.ts';
 export { endPage } from './layout.ts';
+export { leavePage } from './leave.ts';
+export { endRefusedPage } from './refused.ts';
+export { endPasskeyScript, passkeyScriptPath } from './script.ts';
 export { setupPage } from './setup.ts';
 export { signInPage } from './sign-in.ts';
