@@ -45,6 +45,7 @@ const level: Readonly<Record<string, number>> = {
   limits: 2,
   identity: 2,
   audit: 2,
+  doctor: 2,
   upstream: 3,
   'authorization-server': 3,
   pipeline: 5,

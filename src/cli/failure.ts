@@ -1,6 +1,7 @@
 import { ConfigurationError, formatFault, messageOf, OperationError } from '../base/index.ts';
 import { type ExitCode, exitCodes, UsageError } from './command.ts';
 import type { Output } from './output.ts';
+import { visible } from './visible.ts';
 
 /** Says what went wrong, in one line, and what to type, in the next. Returns the exit code. */
 export function reportFailure(error: unknown, output: Output, json: boolean): ExitCode {
@@ -30,10 +31,4 @@ function asJson(error: unknown): object {
 
 function hintOf(error: unknown): string | undefined {
   return error instanceof UsageError || error instanceof OperationError ? error.hint : undefined;
-}
-
-/** A file that somebody sent may hold escape sequences: they are shown, not obeyed. */
-function visible(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }

@@ -4,6 +4,7 @@ import { didYouMean, readEnvironment } from '../config/index.ts';
 import { type Command, type CommandContext, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { auditQuery, auditTail } from './commands/audit.ts';
 import { configCheck, configExplain } from './commands/config.ts';
+import { doctor } from './commands/doctor.ts';
 import { protect } from './commands/protect.ts';
 import { serve } from './commands/serve.ts';
 import { usersAdd, usersList, usersRemove } from './commands/users.ts';
@@ -17,6 +18,7 @@ const commands: readonly Command[] = [
   serve,
   configCheck,
   configExplain,
+  doctor,
   auditTail,
   auditQuery,
   usersAdd,

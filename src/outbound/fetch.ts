@@ -16,9 +16,17 @@ export interface OutboundRequest {
   readonly maxBytes: number;
 }
 
-/** The one guarded way out for documents: JWKS, issuer metadata. No redirects, no cookies, bounded in time and size. */
+export interface OutboundExchange extends OutboundRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** The one guarded way out: JWKS, issuer metadata, token endpoints. No redirects, no cookies, bounded in time and size. */
 export interface Outbound {
   fetchJson(wanted: OutboundRequest): Promise<unknown>;
+  /** The answer as it came, whatever its status. For the libraries that take a `fetch`. */
+  exchange(wanted: OutboundExchange): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -33,6 +41,20 @@ export function createOutbound(): Outbound {
       } catch {
         throw new OutboundError(`${url.host} did not answer with JSON`);
       }
+    },
+    async exchange(wanted) {
+      const url = checkedUrl(wanted);
+      const { method, headers, body = null } = wanted;
+      const answer = await request(url, {
+        dispatcher: agents[wanted.trust],
+        signal: AbortSignal.timeout(wanted.timeoutMs),
+        method: method as 'GET' | 'POST',
+        headers,
+        body,
+      });
+      const text = await bounded(url, answer.body, wanted.maxBytes);
+      const { statusCode: status } = answer;
+      return new Response(text === '' ? null : text, { status, headers: shownHeaders(answer.headers) });
     },
     async close() {
       await Promise.all([agents.configured.destroy(), agents.anyone.destroy()]);
@@ -65,15 +87,29 @@ function checkedUrl(wanted: OutboundRequest): URL {
 async function read(url: URL, wanted: OutboundRequest, dispatcher: Agent): Promise<string> {
   const signal = AbortSignal.timeout(wanted.timeoutMs);
   const answer = await request(url, { dispatcher, signal, headers: { accept: 'application/json' } });
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > wanted.maxBytes)
-      throw new OutboundError(`${url.host} answered with more than ${wanted.maxBytes} bytes`);
-    chunks.push(chunk);
-  }
+  const text = await bounded(url, answer.body, wanted.maxBytes);
   if (answer.statusCode !== 200)
     throw new OutboundError(`${url.host} answered with status ${answer.statusCode}`);
+  return text;
+}
+
+async function bounded(url: URL, body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes) throw new OutboundError(`${url.host} answered with more than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Without cookies, and without what spoke of the bytes on the wire. */
+function shownHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const shown = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (['set-cookie', 'content-encoding', 'content-length', 'transfer-encoding'].includes(name)) continue;
+    for (const one of [value ?? []].flat()) shown.append(name, one);
+  }
+  return shown;
 }

@@ -1,4 +1,4 @@
 export { isPublicAddress } from './address.ts';
 export { OutboundError } from './error.ts';
-export { createOutbound, type Outbound, type OutboundRequest } from './fetch.ts';
+export { createOutbound, type Outbound, type OutboundExchange, type OutboundRequest } from './fetch.ts';
 export { publicLookup } from './lookup.ts';
