@@ -9,11 +9,15 @@ export function incomingRequest(request: IncomingMessage, search: string, addres
     search,
     headers: new RequestHeaders(request.rawHeaders),
     address,
-    body: (maxBytes) => readBody(request, maxBytes),
+    body: (maxBytes, take) => readBody(request, maxBytes, take),
   };
 }
 
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | Refusal> {
+function readBody(
+  request: IncomingMessage,
+  maxBytes: number,
+  take: (bytes: number) => Refusal | null,
+): Promise<Buffer | Refusal> {
   return new Promise((resolve) => {
     const tooLarge = refuse('body_too_large', `The body is larger than ${maxBytes} bytes`);
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
@@ -26,15 +30,18 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | 
     }
     const chunks: Buffer[] = [];
     let size = 0;
-    request.on('data', (chunk: Buffer) => {
+    const keep = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size <= maxBytes) {
-        chunks.push(chunk);
-      } else {
-        request.pause();
-        resolve(tooLarge);
-      }
-    });
+      const refusal = size > maxBytes ? tooLarge : take(chunk.length);
+      chunks.push(chunk);
+      if (refusal === null) return;
+      chunks.length = 0;
+      request.off('data', keep);
+      if (isSmall(request)) request.resume();
+      else request.pause();
+      resolve(refusal);
+    };
+    request.on('data', keep);
     request.on('end', () =>
       resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size)),
     );

@@ -24,7 +24,13 @@ import {
 } from '../identity/index.ts';
 import { createConcurrency, createFloodGuard, createLimiter, type Limiter } from '../limits/index.ts';
 import type { Outbound } from '../outbound/index.ts';
-import type { OpenStreams, ProtectedServer, Runtime, SessionSeal } from '../pipeline/index.ts';
+import {
+  createBodyBudget,
+  type OpenStreams,
+  type ProtectedServer,
+  type Runtime,
+  type SessionSeal,
+} from '../pipeline/index.ts';
 import { builtInScopes, compilePolicy, describeScope, type Policy } from '../policy/index.ts';
 import {
   type Catalog,
@@ -83,6 +89,8 @@ export interface Wiring {
 
 /** Issuers' clocks may differ from ours by this much (the most that is accepted anywhere). */
 const skewSeconds = 30;
+/** Request bodies in memory at once, over all callers and for each; never less than one of the largest. */
+const bodyBytes = { total: 128 * 1024 * 1024, owner: 16 * 1024 * 1024 } as const;
 const streamPlaces = { client: 256, upstream: 10_000 } as const;
 
 /** Configuration → everything that serves it. The only file that names implementations. */
@@ -266,7 +274,17 @@ function siteOf({ config, parts, servers, authorizationServer, before }: SitePar
 function runtimeOf(config: Config, parts: Parts, before: Wiring | null): Runtime {
   const { clock, log, audit, limiter, sessions, streams } = parts;
   const { limits, http } = config;
-  return { clock, log, audit, limiter, ...guardsFor(config, before), limits, http, sessions, streams };
+  const guards = { ...guardsFor(config, before), bodies: bodiesFor(config, before) };
+  return { clock, log, audit, limiter, ...guards, limits, http, sessions, streams };
+}
+
+function bodiesFor({ http: { maxBodyBytes } }: Config, before: Wiring | null): Runtime['bodies'] {
+  if (before?.config.http.maxBodyBytes === maxBodyBytes) return before.site.runtime.bodies;
+  const { total, owner } = bodyBytes;
+  return createBodyBudget({
+    total: Math.max(total, 4 * maxBodyBytes),
+    owner: Math.max(owner, maxBodyBytes),
+  });
 }
 
 /** Counters go on over a reload that leaves the limits as they are: what was taken is not given back. */

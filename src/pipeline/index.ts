@@ -1,3 +1,4 @@
+export { type BodyBudget, createBodyBudget } from './body-budget.ts';
 export { OpenStreams } from './open-streams.ts';
 export { type Arrival, handle } from './pipeline.ts';
 export { type IncomingRequest, type Reply, RequestHeaders } from './request.ts';

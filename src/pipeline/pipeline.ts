@@ -51,7 +51,9 @@ async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage):
   const principal = await authenticate(call, runtime);
   if (isRefusal(principal)) return turnAway(call, principal, runtime);
   Object.assign(call, { principal }); // the record names who, whatever is wrong with the message
-  const parsed = await parse(call, runtime, runtime.http.maxBodyBytes);
+  const share = runtime.bodies.open(principal.subjectKey);
+  records.releaseAtClose(share.release);
+  const parsed = await parse(call, runtime, { maxBytes: runtime.http.maxBodyBytes, take: share.take });
   if (isRefusal(parsed)) return parsed;
   const authorized = await authorize(Object.assign(parsed, { principal }), runtime);
   if (isRefusal(authorized)) return authorized;
@@ -71,8 +73,8 @@ const strangersBytes = 16 * 1024;
 
 /** Strangers cost little: a small body is read for the record, and who comes too often is not read at all. */
 async function turnAway(call: ReceivedCall, refusal: Refusal, runtime: Runtime): Promise<Refusal> {
-  const bytes = Math.min(strangersBytes, runtime.http.maxBodyBytes);
-  if (refusal.code !== 'limit_address') await parse(call, runtime, bytes);
+  const maxBytes = Math.min(strangersBytes, runtime.http.maxBodyBytes);
+  if (refusal.code !== 'limit_address') await parse(call, runtime, { maxBytes, take: () => null });
   return refusal;
 }
 

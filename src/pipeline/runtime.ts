@@ -5,6 +5,7 @@ import type { Authenticator, DpopMode, Nonces, Principal } from '../identity/ind
 import type { Concurrency, FloodGuard, Limiter } from '../limits/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Catalog, Upstream } from '../upstream/index.ts';
+import type { BodyBudget } from './body-budget.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { SessionSeal } from './session-seal.ts';
 
@@ -21,6 +22,7 @@ export interface Runtime {
   readonly concurrency: Concurrency;
   /** Places for streams that stay open. */
   readonly streamSlots: Concurrency;
+  readonly bodies: BodyBudget;
   readonly limits: LimitsConfig;
   readonly http: HttpConfig;
   readonly sessions: SessionSeal;
@@ -37,10 +39,10 @@ export interface ProtectedServer {
   /** Scopes that a client without a token should ask for. */
   readonly baseline: readonly string[];
   readonly authenticator: Authenticator;
-  /** Told when a call was refused for want of a scope: the client is about to ask for more. */
-  readonly stepUpExpected: (principal: Principal) => void;
   /** Tokens bound to a key (RFC 9449); `nonces` where proofs must have one of ours. */
   readonly dpop: { readonly mode: DpopMode; readonly nonces: Nonces | null };
+  /** Told when a call was refused for want of a scope: the client is about to ask for more. */
+  readonly stepUpExpected: (principal: Principal) => void;
   readonly policy: Policy;
   readonly catalog: Catalog;
   readonly upstream: Upstream;

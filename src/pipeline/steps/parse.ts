@@ -19,11 +19,17 @@ const single = [
   'last-event-id',
 ] as const;
 
-/** HTTP request → one message with one meaning. The body is read up to `maxBytes`. */
+/** How much of a body may be read. */
+export interface Reading {
+  readonly maxBytes: number;
+  readonly take: (bytes: number) => Refusal | null;
+}
+
+/** HTTP request → one message with one meaning. */
 export async function parse(
   call: ReceivedCall,
   runtime: Runtime,
-  maxBytes: number,
+  reading: Reading,
 ): Promise<ParsedCall | Refusal> {
   const { headers, httpMethod } = call.request;
   for (const name of single) {
@@ -35,7 +41,7 @@ export async function parse(
       return refuse('header_mismatch', `Header mismatch: a parameter header came more than once`);
     }
   }
-  if (httpMethod === 'POST') return parsePost(call, runtime.http.maxJsonDepth, maxBytes);
+  if (httpMethod === 'POST') return parsePost(call, runtime.http.maxJsonDepth, reading);
   if (httpMethod === 'GET' || httpMethod === 'DELETE') return parseBodiless(call, httpMethod);
   return refuse('method_not_allowed', 'The MCP endpoint takes POST, GET and DELETE');
 }
@@ -43,12 +49,12 @@ export async function parse(
 async function parsePost(
   call: ReceivedCall,
   maxDepth: number,
-  maxBytes: number,
+  reading: Reading,
 ): Promise<ParsedCall | Refusal> {
   const { headers } = call.request;
   const media = checkMediaType(headers);
   if (media) return media;
-  const body = await call.request.body(maxBytes);
+  const body = await call.request.body(reading.maxBytes, reading.take);
   if (isRefusal(body)) return body;
   const message = parseMessage(body, maxDepth);
   if (isRefusal(message)) return message;
