@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { SignIn } from './accounts/index.ts';
+import { type AccountPasskeys, createAccountPasskeys } from './account-passkeys.ts';
+import type { Account } from './accounts/index.ts';
 import { redirect } from './answers.ts';
 import type { Audit } from './events.ts';
 import type { FormGuard } from './forms.ts';
@@ -7,89 +8,159 @@ import { innerRequest } from './inner-request.ts';
 import type { AuthorizationServerOptions } from './options.ts';
 import { accountPage, endErrorPage, endPage, signInPage } from './pages/index.ts';
 import type { Sessions } from './sessions.ts';
-import { endFailedSignIn } from './sign-in-answer.ts';
+import { endFailedPasskey, endFailedSignIn } from './sign-in-answer.ts';
+import { type SignInWays, signInOffer } from './sign-in-offer.ts';
 
 export interface AccountPageParts {
   readonly options: AuthorizationServerOptions;
   readonly sessions: Sessions;
-  readonly signIn: SignIn;
+  readonly ways: SignInWays;
+  /** Whether the account has a password here: one of a provider's gets no passkey, which would outlive it there. */
+  readonly isLocal: (account: Account) => boolean;
   readonly forms: FormGuard;
   readonly audit: Audit;
 }
 
 const purpose = 'account';
 
-/** `/account`: who is signed in, and what to do next. `/account/sign-in` and `/account/sign-out` take its forms. */
-export function createAccountPage(parts: AccountPageParts) {
-  const { options, sessions, forms } = parts;
-  const base = `${options.publicUrl}/account`;
-  return async (req: IncomingMessage, res: ServerResponse, address: string): Promise<void> => {
-    const [path = ''] = (req.url ?? '').split('?');
-    const inner = innerRequest(req, { publicUrl: new URL(options.publicUrl), target: path, body: null });
-    if (req.method === 'GET' && path === '/account') return show(parts, { req, inner, res, base });
-    if (req.method !== 'POST') return endErrorPage(res, 404, 'There is no such page.');
-    const form = await forms.read(req, purpose);
-    if (form === null)
-      return endErrorPage(res, 403, 'The form does not belong to this browser or has expired.');
-    if (path === '/account/sign-out') {
-      await sessions.signOut(inner, res);
-      return redirect(res, base);
-    }
-    if (path !== '/account/sign-in') return endErrorPage(res, 404, 'There is no such page.');
-    await submit(parts, { req, inner, res, base, form, address });
-  };
+/** What changes how somebody signs in is for who has just done it. */
+const recentMs = 10 * 60_000;
+
+interface Context extends AccountPageParts {
+  readonly base: string;
+  readonly keys: AccountPasskeys | null;
 }
 
 interface Exchange {
   readonly req: IncomingMessage;
   readonly inner: IncomingMessage;
   readonly res: ServerResponse;
-  readonly base: string;
+  readonly address: string;
 }
 
-async function show({ options, sessions, forms }: AccountPageParts, { req, inner, res, base }: Exchange) {
-  const account = await sessions.account(inner, res);
-  const csrf = forms.token(req, res, purpose);
-  const page =
-    account === undefined
-      ? signInPage({
-          action: `${base}/sign-in`,
-          cancelAction: null,
-          csrf,
-          clientName: null,
-          name: '',
-          error: null,
-        })
-      : accountPage({
-          name: account.name,
-          role: account.role,
-          resources: options.resources,
-          signOutAction: `${base}/sign-out`,
-          csrf,
-        });
-  endPage(res, { status: 200, page });
+/** `/account`: who is signed in, their passkeys, and what to do next. Its forms go to the paths below it. */
+export function createAccountPage(parts: AccountPageParts) {
+  const base = `${parts.options.publicUrl}/account`;
+  const { passkeys } = parts.ways;
+  const keys = passkeys === null ? null : createAccountPasskeys({ ...parts, passkeys, base, purpose });
+  const context: Context = { ...parts, base, keys };
+  const forms: Record<string, typeof submitSignIn> = {
+    '/account/login': submitSignIn,
+    '/account/passkey': submitPasskey,
+    '/account/provider': submitProvider,
+    '/account/passkeys/add': changePasskeys,
+    '/account/passkeys/remove': changePasskeys,
+    '/account/sign-out': submitSignOut,
+  };
+  return async (req: IncomingMessage, res: ServerResponse, address: string): Promise<void> => {
+    const [path = ''] = (req.url ?? '').split('?');
+    const publicUrl = new URL(parts.options.publicUrl);
+    const exchange = { req, res, address, inner: innerRequest(req, { publicUrl, target: path, body: null }) };
+    if (req.method === 'GET' && path === '/account') return show(context, exchange);
+    if (req.method === 'GET' && path === '/account/confirm') return showSignIn(context, exchange);
+    const submit = Object.hasOwn(forms, path) ? forms[path] : undefined;
+    if (req.method !== 'POST' || submit === undefined)
+      return endErrorPage(res, 404, 'There is no such page.');
+    const form = await parts.forms.read(req, purpose);
+    if (form === null)
+      return endErrorPage(res, 403, 'The form does not belong to this browser or has expired.');
+    await submit(context, exchange, form);
+  };
 }
 
-async function submit(
-  { sessions, signIn, forms, audit }: AccountPageParts,
-  { req, inner, res, base, form, address }: Exchange & { form: URLSearchParams; address: string },
-) {
+async function show(context: Context, exchange: Exchange, error: string | null = null): Promise<void> {
+  const { options, sessions, forms, keys, isLocal, base } = context;
+  const { req, inner, res } = exchange;
+  const session = await sessions.current(inner, res);
+  if (session === undefined) return showSignIn(context, exchange);
+  const { account } = session;
+  const page = accountPage({
+    name: account.name,
+    role: account.role,
+    resources: options.resources,
+    signOutAction: `${base}/sign-out`,
+    csrf: forms.token(req, res, purpose),
+    passkeys:
+      keys !== null && isLocal(account)
+        ? await keys.section({ req, res, account }, isRecent(context, session))
+        : null,
+    error,
+  });
+  endPage(res, { status: error === null ? 200 : 400, page, script: keys !== null });
+}
+
+function isRecent({ options }: Context, { signedInAt }: { signedInAt: number }): boolean {
+  return options.clock.now() - signedInAt < recentMs;
+}
+
+async function showSignIn(context: Context, exchange: Exchange): Promise<void> {
+  const page = await signInPageFor(context, exchange, '');
+  const script = page.offer.passkey !== null;
+  endPage(exchange.res, { status: 200, page: signInPage({ ...page, error: null }), script });
+}
+
+async function signInPageFor({ ways, forms, base }: Context, { req, res }: Exchange, name: string) {
+  return {
+    offer: await signInOffer(ways, forms, { req, res, base, purpose }),
+    cancelAction: null,
+    csrf: forms.token(req, res, purpose),
+    request: null,
+    name,
+  };
+}
+
+async function submitSignIn(context: Context, exchange: Exchange, form: URLSearchParams): Promise<void> {
+  const { ways, audit } = context;
+  const { res, address } = exchange;
+  if (ways.password === null) return endErrorPage(res, 404, 'There is no such page.');
   const name = form.get('name') ?? '';
-  const result = await signIn({ name, password: form.get('password') ?? '', address });
-  if (!result.ok) {
-    audit('signin.failed', { address, data: { reason: result.reason } });
-    const csrf = forms.token(req, res, purpose);
-    return endFailedSignIn(res, {
-      result,
-      action: `${base}/sign-in`,
-      cancelAction: null,
-      csrf,
-      clientName: null,
-      name,
-      formTargets: [],
-    });
+  const result = await ways.password({ name, password: form.get('password') ?? '', address });
+  if (result.ok) return signedIn(context, exchange, result.account);
+  audit('signin.failed', { address, data: { reason: result.reason } });
+  endFailedSignIn(res, { result, page: await signInPageFor(context, exchange, name), formTargets: [] });
+}
+
+async function submitPasskey(context: Context, exchange: Exchange, form: URLSearchParams): Promise<void> {
+  const { ways, forms, audit } = context;
+  const { req, res, address } = exchange;
+  const given = form.get('credential') ?? '';
+  const account = (await ways.passkeys?.signIn(given, [purpose, forms.browser(req, res)])) ?? null;
+  if (account !== null) return signedIn(context, exchange, account);
+  audit('signin.failed', { address, data: { reason: 'passkey', method: 'passkey' } });
+  endFailedPasskey(res, { page: await signInPageFor(context, exchange, ''), formTargets: [] });
+}
+
+async function submitProvider({ ways }: Context, { req, res }: Exchange): Promise<void> {
+  if (ways.provider === null) return endErrorPage(res, 404, 'There is no such page.');
+  await ways.provider.leave(req, res, { uid: null, clientId: null, fresh: true });
+}
+
+async function signedIn(
+  { audit, sessions, base }: Context,
+  { inner, res, address }: Exchange,
+  account: Account,
+) {
+  audit('signin.succeeded', { subject: account.id, address });
+  await sessions.signIn(inner, res, account);
+  redirect(res, base);
+}
+
+async function changePasskeys(context: Context, exchange: Exchange, form: URLSearchParams): Promise<void> {
+  const { sessions, keys, isLocal, base } = context;
+  const { req, inner, res, address } = exchange;
+  const session = await sessions.current(inner, res);
+  if (keys === null || session === undefined || !isLocal(session.account)) {
+    return endErrorPage(res, 404, 'There is no such page.');
   }
-  audit('signin.succeeded', { subject: result.account.id, address });
-  await sessions.signIn(inner, res, result.account);
+  if (!isRecent(context, session)) return redirect(res, `${base}/confirm`);
+  const on = { req, res, account: session.account };
+  const isAdding = (req.url ?? '').startsWith('/account/passkeys/add');
+  const isDone = isAdding ? await keys.add(on, form, address) : keys.remove(on, form, address);
+  if (isDone) return redirect(res, base);
+  return show(context, exchange, isAdding ? 'The passkey was not added.' : 'There is no such passkey.');
+}
+
+async function submitSignOut({ sessions, base }: Context, { inner, res }: Exchange): Promise<void> {
+  await sessions.signOut(inner, res);
   redirect(res, base);
 }

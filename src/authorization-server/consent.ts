@@ -13,9 +13,8 @@ export interface ConsentParts {
 
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 
-/** What the person decides about. */
-export interface ConsentChoice {
-  readonly account: Account;
+/** What a client asks for, whoever is to decide about it. */
+export interface RequestDescription {
   readonly client: {
     readonly id: string;
     readonly name: string | null;
@@ -25,28 +24,30 @@ export interface ConsentChoice {
   };
   readonly target: RedirectTarget;
   readonly resources: readonly ProtectedResource[];
+  readonly asked: readonly ScopeDescription[];
+}
+
+/** What the person decides about. */
+export interface ConsentChoice extends RequestDescription {
+  readonly account: Account;
   /** Asked for and within what the account's role may give. */
   readonly granted: readonly ScopeDescription[];
   /** Asked for and beyond it. */
   readonly withheld: readonly ScopeDescription[];
 }
 
-/** Null when account, client or redirect are no longer there. */
-export async function consentChoice(
-  { options, provider, accounts }: ConsentParts,
-  { params, session }: Interaction,
-): Promise<ConsentChoice | null> {
-  const account = session?.accountId === undefined ? undefined : accounts.byId(session.accountId);
+/** Null when client or redirect are no longer there. */
+export async function describeRequest(
+  { options, provider }: Omit<ConsentParts, 'accounts'>,
+  { params }: Pick<Interaction, 'params'>,
+): Promise<RequestDescription | null> {
   const client = await provider().Client.find(String(params['client_id']));
   const { redirectSchemes } = options.config.clients;
   const target = redirectTarget(String(params['redirect_uri']), redirectSchemes);
-  if (account === undefined || client === undefined || target === null) return null;
+  if (client === undefined || target === null) return null;
   const asked = new Set(String(params['scope'] ?? '').split(' '));
-  const ceiling = options.scopesForRole[account.role];
-  const described = options.scopes.filter(({ scope }) => asked.has(scope));
   const named = new Set([params['resource']].flat());
   return {
-    account,
     client: {
       id: client.clientId,
       name: client.clientName ?? null,
@@ -55,8 +56,25 @@ export async function consentChoice(
     },
     target,
     resources: options.resources.filter(({ resource }) => named.has(resource)),
-    granted: described.filter(({ scope }) => ceiling.includes(scope)),
-    withheld: described.filter(({ scope }) => !ceiling.includes(scope)),
+    asked: options.scopes.filter(({ scope }) => asked.has(scope)),
+  };
+}
+
+/** Null when account, client or redirect are no longer there. */
+export async function consentChoice(
+  parts: ConsentParts,
+  interaction: Interaction,
+): Promise<ConsentChoice | null> {
+  const id = interaction.session?.accountId;
+  const account = id === undefined ? undefined : parts.accounts.byId(id);
+  const request = await describeRequest(parts, interaction);
+  if (account === undefined || request === null) return null;
+  const ceiling = parts.options.scopesForRole[account.role];
+  return {
+    ...request,
+    account,
+    granted: request.asked.filter(({ scope }) => ceiling.includes(scope)),
+    withheld: request.asked.filter(({ scope }) => !ceiling.includes(scope)),
   };
 }
 

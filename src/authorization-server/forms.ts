@@ -8,6 +8,10 @@ import { readForm } from './request-body.ts';
 export interface FormGuard {
   /** The value of a form's hidden `csrf` field; sets the cookie that it is tied to where there is none. */
   token(req: IncomingMessage, res: ServerResponse, purpose: string): string;
+  /** The browser's name for itself, which it alone knows; sets the cookie where there is none. */
+  browser(req: IncomingMessage, res: ServerResponse): string;
+  /** The same, or null where there is none. */
+  knownBrowser(req: IncomingMessage): string | null;
   /** The fields of a submitted form, or null if it was not made by `token` for this browser and purpose. */
   read(req: IncomingMessage, purpose: string): Promise<URLSearchParams | null>;
 }
@@ -17,15 +21,23 @@ export function createFormGuard(options: { readonly publicUrl: string; readonly 
   const secure = options.publicUrl.startsWith('https:') ? '; Secure' : '';
   const tokenFor = (browser: string, purpose: string) =>
     createHmac('sha256', options.key).update(`${browser}\n${purpose}`).digest('base64url');
+  const knownBrowser = (req: IncomingMessage) => {
+    const browser = cookieValue(req.headers.cookie, name);
+    return browser === null || browser.length < 32 || browser.length > 64 ? null : browser;
+  };
+  const browserOf = (req: IncomingMessage, res: ServerResponse) => {
+    const known = knownBrowser(req);
+    if (known !== null) return known;
+    const browser = randomToken();
+    res.appendHeader('Set-Cookie', `${name}=${browser}; Path=/; HttpOnly; SameSite=Lax${secure}`);
+    // A page may have several forms: they are tied to the same cookie.
+    req.headers.cookie = [`${name}=${browser}`, req.headers.cookie].filter(Boolean).join('; ');
+    return browser;
+  };
   return {
-    token(req, res, purpose) {
-      let browser = cookieValue(req.headers.cookie, name);
-      if (browser === null || browser.length < 32 || browser.length > 64) {
-        browser = randomToken();
-        res.appendHeader('Set-Cookie', `${name}=${browser}; Path=/; HttpOnly; SameSite=Lax${secure}`);
-      }
-      return tokenFor(browser, purpose);
-    },
+    token: (req, res, purpose) => tokenFor(browserOf(req, res), purpose),
+    browser: browserOf,
+    knownBrowser,
     async read(req, purpose) {
       const form = await readForm(req);
       const browser = cookieValue(req.headers.cookie, name);

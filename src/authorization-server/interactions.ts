@@ -1,23 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { messageOf } from '../base/index.ts';
-import type { AccountStore, SignIn } from './accounts/index.ts';
+import type { Account, AccountStore } from './accounts/index.ts';
 import { redirect } from './answers.ts';
 import { redirectSource, redirectTarget } from './clients/index.ts';
-import { type ConsentChoice, consentChoice, saveGrant } from './consent.ts';
+import { type ConsentChoice, consentChoice, describeRequest, saveGrant } from './consent.ts';
 import type { Audit } from './events.ts';
 import type { FormGuard } from './forms.ts';
 import { innerRequest } from './inner-request.ts';
 import { endpoints } from './metadata.ts';
 import { type AuthorizationServerOptions, issuerPath } from './options.ts';
+import { leaveOtherSession } from './other-session.ts';
 import { consentPage, endErrorPage, endPage, signInPage } from './pages/index.ts';
-import { endFailedSignIn } from './sign-in-answer.ts';
+import { endFailedPasskey, endFailedSignIn } from './sign-in-answer.ts';
+import { type SignInWays, signInOffer } from './sign-in-offer.ts';
 
 export interface InteractionParts {
   readonly options: AuthorizationServerOptions;
   readonly provider: () => Provider;
   readonly accounts: AccountStore;
-  readonly signIn: SignIn;
+  readonly ways: SignInWays;
   readonly forms: FormGuard;
   readonly audit: Audit;
 }
@@ -34,11 +36,18 @@ interface Exchange {
   readonly interaction: Interaction;
 }
 
-const route = /^\/oauth\/interaction\/([\w-]{1,64})(?:\/(login|consent|cancel|switch))?$/;
+const route = /^\/oauth\/interaction\/([\w-]{1,64})(?:\/(login|passkey|provider|consent|cancel|switch))?$/;
 
 /** The pages between an authorization request and its answer: sign-in and consent. */
 export function createInteractions(parts: InteractionParts) {
-  const steps = { login: submitSignIn, consent: submitConsent, cancel: submitCancel, switch: submitSwitch };
+  const steps = {
+    login: submitSignIn,
+    passkey: submitPasskey,
+    provider: submitProvider,
+    consent: submitConsent,
+    cancel: submitCancel,
+    switch: submitSwitch,
+  };
   return async (req: IncomingMessage, res: ServerResponse, address: string): Promise<void> => {
     const [path = ''] = (req.url ?? '').split('?');
     const [, uid, step] = route.exec(path) ?? [];
@@ -83,53 +92,77 @@ async function show(parts: InteractionParts, exchange: Exchange): Promise<void> 
 }
 
 async function showSignIn(parts: InteractionParts, exchange: Exchange): Promise<void> {
-  const { req, res, base, interaction } = exchange;
-  const page = signInPage({
-    action: `${base}/login`,
-    cancelAction: `${base}/cancel`,
-    csrf: parts.forms.token(req, res, interaction.uid),
-    clientName: await clientName(parts, interaction),
-    name: '',
-    error: null,
+  const { res, interaction } = exchange;
+  const page = await signInPageFor(parts, exchange, '');
+  endPage(res, {
+    status: 200,
+    page: signInPage({ ...page, error: null }),
+    formTargets: formTargets(parts, interaction),
+    script: page.offer.passkey !== null,
   });
-  endPage(res, { status: 200, page, formTargets: formTargets(parts, interaction) });
+}
+
+async function signInPageFor(parts: InteractionParts, exchange: Exchange, name: string) {
+  const { req, res, base, interaction } = exchange;
+  const { uid } = interaction;
+  return {
+    offer: await signInOffer(parts.ways, parts.forms, { req, res, base, purpose: uid }),
+    cancelAction: `${base}/cancel`,
+    csrf: parts.forms.token(req, res, uid),
+    request: await describeRequest(parts, interaction),
+    name,
+  };
 }
 
 async function submitSignIn(parts: InteractionParts, exchange: Exchange, form: URLSearchParams) {
-  const { req, res, base, interaction, address } = exchange;
+  const { res, interaction, address } = exchange;
+  if (parts.ways.password === null) return endErrorPage(res, 404, 'There is no such page.');
   const name = form.get('name') ?? '';
-  const result = await parts.signIn({ name, password: form.get('password') ?? '', address });
+  const result = await parts.ways.password({ name, password: form.get('password') ?? '', address });
+  if (result.ok) return signedIn(parts, exchange, result.account);
   const client_id = String(interaction.params['client_id']);
-  if (!result.ok) {
-    parts.audit('signin.failed', { client_id, address, data: { reason: result.reason } });
-    return endFailedSignIn(res, {
-      result,
-      action: `${base}/login`,
-      cancelAction: `${base}/cancel`,
-      csrf: parts.forms.token(req, res, interaction.uid),
-      clientName: await clientName(parts, interaction),
-      name,
-      formTargets: formTargets(parts, interaction),
-    });
-  }
-  parts.audit('signin.succeeded', { client_id, subject: result.account.id, address });
-  await leaveOtherSession(parts, interaction, result.account.id);
-  await finish(parts, exchange, { login: { accountId: result.account.id, remember: false } });
+  parts.audit('signin.failed', { client_id, address, data: { reason: result.reason } });
+  endFailedSignIn(res, {
+    result,
+    page: await signInPageFor(parts, exchange, name),
+    formTargets: formTargets(parts, interaction),
+  });
 }
 
-/** Somebody else was signed in: that session ends, and nothing of it carries over. */
-async function leaveOtherSession(
-  { provider, options }: InteractionParts,
-  interaction: Interaction,
-  accountId: string,
-) {
-  const { session } = interaction;
-  if (session?.uid === undefined || session.accountId === undefined || session.accountId === accountId)
-    return;
-  const found = await provider().Session.findByUid(session.uid);
-  await found?.destroy();
-  delete interaction.session;
-  await interaction.save(Math.max(1, interaction.exp - Math.floor(options.clock.now() / 1000)));
+async function submitPasskey(parts: InteractionParts, exchange: Exchange, form: URLSearchParams) {
+  const { req, res, interaction, address } = exchange;
+  const { passkeys } = parts.ways;
+  if (passkeys === null) return endErrorPage(res, 404, 'There is no such page.');
+  const context = [interaction.uid, parts.forms.browser(req, res)];
+  const account = await passkeys.signIn(form.get('credential') ?? '', context);
+  if (account !== null) return signedIn(parts, exchange, account);
+  const client_id = String(interaction.params['client_id']);
+  parts.audit('signin.failed', { client_id, address, data: { reason: 'passkey', method: 'passkey' } });
+  endFailedPasskey(res, {
+    page: await signInPageFor(parts, exchange, ''),
+    formTargets: formTargets(parts, interaction),
+  });
+}
+
+/** The person has read what the application asks for and goes on to the provider. */
+async function submitProvider(parts: InteractionParts, { req, res, interaction }: Exchange) {
+  const { provider } = parts.ways;
+  if (provider === null || interaction.prompt.name !== 'login') {
+    return endErrorPage(res, 404, 'There is no such page.');
+  }
+  const fresh = String(interaction.params['prompt'] ?? '')
+    .split(' ')
+    .includes('login');
+  const clientId = String(interaction.params['client_id']);
+  await provider.leave(req, res, { uid: interaction.uid, clientId, fresh });
+}
+
+async function signedIn(parts: InteractionParts, exchange: Exchange, account: Account): Promise<void> {
+  const { interaction, address } = exchange;
+  const client_id = String(interaction.params['client_id']);
+  parts.audit('signin.succeeded', { client_id, subject: account.id, address });
+  await leaveOtherSession(parts, interaction, account.id);
+  await finish(parts, exchange, { login: { accountId: account.id, remember: false } });
 }
 
 async function showConsent(parts: InteractionParts, exchange: Exchange): Promise<void> {
@@ -209,11 +242,6 @@ function finish(
   res.setHeader('Referrer-Policy', 'no-referrer');
   res.setHeader('Cache-Control', 'no-store');
   return provider().interactionFinished(inner, res, result, { mergeWithLastSubmission: true });
-}
-
-async function clientName({ provider }: InteractionParts, interaction: Interaction): Promise<string> {
-  const client = await provider().Client.find(String(interaction.params['client_id']));
-  return client?.clientName ?? String(interaction.params['client_id']);
 }
 
 /** Where the answer to these forms redirects to in the end; Chromium checks each step against form-action. */

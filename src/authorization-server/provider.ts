@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
-import type { AccountStore } from './accounts/index.ts';
+import { type AccountStore, defaultOrganization } from './accounts/index.ts';
 import {
   acceptAssertionAudiences,
   applyClientRules,
@@ -16,6 +16,7 @@ import { cookieSettings } from './cookies.ts';
 import { applyDpopRule, dpopAlgorithms, dpopFeature } from './dpop.ts';
 import type { GrantStore } from './granted-access.ts';
 import { claimsOfGrant, enterClientCredentials, type GrantParts } from './grants/index.ts';
+import type { LivingAccount } from './identity-provider/index.ts';
 import { createInteractionPolicy } from './interaction-policy.ts';
 import type { Keys } from './keys.ts';
 import { clientAuthAlgorithms, clientAuthMethods, endpoints } from './metadata.ts';
@@ -29,8 +30,8 @@ import {
   sessionHours,
 } from './options.ts';
 import { endErrorPage } from './pages/index.ts';
-import { offlineAccess } from './scopes.ts';
 import { rememberConsent } from './remembered-consent.ts';
+import { offlineAccess } from './scopes.ts';
 import { refuseOnceForStepUp, type StepUps } from './step-up.ts';
 import type { createAdapterFactory } from './stores/adapter.ts';
 
@@ -40,9 +41,9 @@ export interface ProviderParts {
   readonly keys: Keys;
   readonly adapter: ReturnType<typeof createAdapterFactory>;
   readonly stepUps: StepUps;
-  /** Those of the configuration. */
   readonly livingAccount: LivingAccount;
   readonly grants: GrantStore;
+  /** Those of the configuration. */
   readonly clients: ConfiguredClients;
   /** For what clients publish: their URLs are attacker-controlled. */
   readonly fetchDocument: typeof fetch;
@@ -110,12 +111,12 @@ function configuration(parts: ProviderParts): Configuration {
     pkce: { required: () => true },
     features: features(parts),
     extraTokenClaims: (_ctx, token) => ({
-      [organizationClaim]: 'default',
+      [organizationClaim]: organizationOf(accounts, token),
       [grantClaim]: 'grantId' in token ? token.grantId : undefined,
       ...claimsOfGrant(token, parts.clients),
     }),
-    findAccount(_ctx, id) {
-      const account = accounts.byId(id);
+    async findAccount(_ctx, id) {
+      const account = await parts.livingAccount(id);
       return account && { accountId: account.id, claims: () => ({ sub: account.id }) };
     },
     interactions: {
@@ -125,8 +126,8 @@ function configuration(parts: ProviderParts): Configuration {
     // Clients of 2025 ask neither for offline_access nor for prompt=consent, and need refresh tokens all the same.
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
-    rotateRefreshToken: refuseOnceForStepUp(parts.stepUps),
     loadExistingGrant: rememberConsent(parts.grants),
+    rotateRefreshToken: refuseOnceForStepUp(parts.stepUps),
     ttl: {
       AccessToken: config.accessTokenMinutes * 60,
       AuthorizationCode: 60,
@@ -146,6 +147,13 @@ function configuration(parts: ProviderParts): Configuration {
       endErrorPage(ctx.res, ctx.status, out.error_description ?? out.error);
     },
   };
+}
+
+/** Of the person; machines have none of their own. */
+function organizationOf(accounts: AccountStore, token: object): string {
+  const id = 'accountId' in token ? token.accountId : undefined;
+  const account = typeof id === 'string' ? accounts.byId(id) : undefined;
+  return account?.organization ?? defaultOrganization;
 }
 
 function features(parts: ProviderParts): Features {

@@ -4,10 +4,11 @@ import { endJson, endMethodNotAllowed } from './answers.ts';
 import type { RegistrationGate } from './clients/index.ts';
 import { allowAnyOrigin, answerPreflight } from './cors.ts';
 import type { Addresses } from './events.ts';
+import { callbackPath } from './identity-provider/index.ts';
 import { innerRequest } from './inner-request.ts';
 import { endpoints } from './metadata.ts';
 import { issuerPath } from './options.ts';
-import { endErrorPage } from './pages/index.ts';
+import { endErrorPage, endPasskeyScript, passkeyScriptPath } from './pages/index.ts';
 import { readBody } from './request-body.ts';
 import {
   authorizationParameters,
@@ -31,6 +32,8 @@ export interface RouteParts {
   readonly interactions: Handler;
   readonly account: Handler;
   readonly setup: Handler;
+  /** Where the identity provider sends the browser back to; null where there is none. */
+  readonly signInCallback: Handler | null;
 }
 
 const maximumFormBytes = 32 * 1024;
@@ -55,6 +58,8 @@ export function createRoutes(parts: RouteParts): Handler {
       push(parts, { req, res, address }),
     [issuerPath + endpoints.registration]: (req, res, address) => register(parts, { req, res, address }),
     '/setup': parts.setup,
+    [passkeyScriptPath]: (req, res) => script(req, res),
+    ...(parts.signInCallback !== null && { [issuerPath + callbackPath]: parts.signInCallback }),
   };
   return (req, res, address) => {
     const [path = ''] = (req.url ?? '').split('?');
@@ -66,6 +71,11 @@ export function createRoutes(parts: RouteParts): Handler {
     if (/^\/oauth\/authorize\/[\w-]{1,64}$/.test(path)) return resume(parts, { req, res, address });
     endErrorPage(res, 404, 'There is no such page.');
   };
+}
+
+function script(req: IncomingMessage, res: ServerResponse): void {
+  if (req.method === 'GET' || req.method === 'HEAD') endPasskeyScript(req, res);
+  else endMethodNotAllowed(res, 'GET, HEAD');
 }
 
 interface Exchange {

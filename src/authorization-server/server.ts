@@ -4,7 +4,7 @@ import { messageOf } from '../base/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
 import type { Db } from '../store/index.ts';
 import { createAccountPage } from './account-page.ts';
-import { type Account, type AccountStore, createAccountStore, createSignIn } from './accounts/index.ts';
+import { type Account, type AccountStore, createAccountStore } from './accounts/index.ts';
 import { endJson } from './answers.ts';
 import type { AuthorizationServer } from './authorization-server.ts';
 import {
@@ -26,12 +26,14 @@ import { type Keys, openKeys } from './keys.ts';
 import { pollMs, startMaintenance } from './maintenance.ts';
 import { authorizationServerMetadata, metadataPaths } from './metadata.ts';
 import { type AuthorizationServerOptions, issuerPath } from './options.ts';
+import { endErrorPage } from './pages/index.ts';
 import { createProvider, resourceServerInfo } from './provider.ts';
-import { openRevocationList, type RevocationList } from './revocation.ts';
 import { askBeforeErrorRedirects } from './refused-request.ts';
+import { openRevocationList, type RevocationList } from './revocation.ts';
 import { createRoutes, type Handler, ownsPath } from './routes.ts';
 import { createSessions } from './sessions.ts';
 import { createSetup, type Setup } from './setup.ts';
+import { createPeople, createSignInWays, type People } from './sign-in-ways.ts';
 import { createStepUps, type StepUps } from './step-up.ts';
 import { createAdapterFactory, type RecordStoreEvents } from './stores/adapter.ts';
 import { openStore } from './stores/schema.ts';
@@ -53,11 +55,12 @@ interface Foundation {
   readonly outbound: Outbound;
   readonly addresses: Addresses;
   readonly audit: Audit;
+  readonly people: People;
   readonly stepUps: StepUps;
+  readonly grants: GrantStore;
   readonly clients: ConfiguredClients;
   readonly enterpriseAccounts: EnterpriseAccounts;
 }
-  readonly grants: GrantStore;
 
 /** The embedded authorization server on its store. Throws OperationError if store or keys cannot be used. */
 export async function createAuthorizationServer(
@@ -65,11 +68,16 @@ export async function createAuthorizationServer(
 ): Promise<AuthorizationServer> {
   const foundation = layFoundation(options);
   const { issuer, db, keys, revocations, outbound } = foundation;
+  await foundation.accounts.useDenyList(options.config.passwords.denyList).catch((error: unknown) => {
+    db.close();
+    throw error;
+  });
   let current = startProvider(foundation);
   const { setup, routes } = await createHandlers(foundation, () => current);
   const paths = metadataPaths(options.resources);
   const stopMaintenance = startMaintenance({
     log: options.log,
+    pollMs: pollMs(options.revokedWithinSeconds ?? 5),
     poll: () => revocations.refresh(),
     sweep: () => {
       if (tidy(foundation)) current = startProvider(foundation);
@@ -77,13 +85,12 @@ export async function createAuthorizationServer(
   });
   let closed = false;
   return {
-    pollMs: pollMs(options.revokedWithinSeconds ?? 5),
     issuer,
     owns: (path) => ownsPath(path, paths),
     handle: (req, res, { address }) => answer(foundation, { routes, req, res, address }),
     keys: () => keys.publicKeys(),
     isRevoked: (token) => isRevoked(revocations, token) || isUnregistered(token, foundation.clients),
-    setupUrl: () => setup.url(),
+    setupUrl: () => (hasPasswords(options) ? setup.url() : null),
     expectStepUp: (grantId) => foundation.stepUps.expect(grantId),
     onRevoked: (listener) => revocations.onAdded(listener),
     async close() {
@@ -109,18 +116,23 @@ function layFoundation(options: AuthorizationServerOptions): Foundation {
   const tokenLifeMs = options.config.accessTokenMinutes * 60_000 + skewMs;
   const db = openStore(dataDir);
   const accounts = createAccountStore(db, clock);
+  const keys = openKeys({ dataDir, clock, tokenLifeMs });
+  const outbound = createOutbound();
+  const audit = createAudit(options);
   return {
     options,
     issuer: options.publicUrl + issuerPath,
     tokenLifeMs,
     db,
-    keys: openKeys({ dataDir, clock, tokenLifeMs }),
+    keys,
     accounts,
+    people: createPeople({ options, db, keys, accounts, outbound, audit }),
     revocations: openRevocationList(db, clock),
-    outbound: createOutbound(),
+    outbound,
     addresses: new WeakMap(),
-    audit: createAudit(options),
+    audit,
     stepUps: createStepUps(clock),
+    grants: createGrantStore(db, clock),
     clients: createConfiguredClients(options.config.machines.clients, options.resources),
     enterpriseAccounts: createEnterpriseAccounts(db, accounts, clock),
   };
@@ -132,7 +144,6 @@ function startProvider(foundation: Foundation): Provider {
   const adapter = createAdapterFactory({ db, clock: options.clock, events: recordEvents(foundation) });
   const { machines } = options.config;
   const fetchDocument = fetchingKeySets(machines.clients, {
-    grants: createGrantStore(db, clock),
     configured: guardedFetch(outbound, 'configured'),
     others: options.cimdFetch ?? guardedFetch(outbound),
   });
@@ -142,11 +153,14 @@ function startProvider(foundation: Foundation): Provider {
     keys,
     adapter,
     fetchDocument,
+    livingAccount: foundation.people.livingAccount,
     stepUps: foundation.stepUps,
+    grants: foundation.grants,
     clients: foundation.clients,
   };
   const provider = createProvider(parts);
   auditProvider(provider, audit, addresses);
+  askBeforeErrorRedirects(provider, foundation.grants);
   const tokens = { ...foundation, clock: options.clock };
   answerForAccessTokens(provider, tokens);
   registerGrants(provider, {
@@ -155,12 +169,10 @@ function startProvider(foundation: Foundation): Provider {
     enterprise: machines.enterprise,
     tokens,
     resourceServer: resourceServerInfo(parts),
-    grants: foundation.grants,
   });
   return provider;
 }
 
-  askBeforeErrorRedirects(provider, foundation.grants);
 function recordEvents({
   options,
   revocations,
@@ -198,8 +210,7 @@ async function createHandlers(
   const { options, db, keys, accounts, audit } = foundation;
   const { publicUrl, clock } = options;
   const forms = createFormGuard({ publicUrl, key: keys.formKey() });
-  const signIn = await createSignIn(accounts, clock);
-  const sessions = createSessions({ provider, accounts, publicUrl });
+  const sessions = createSessions({ provider, accounts, publicUrl, clock });
   const startSession = (req: IncomingMessage, res: ServerResponse, account: Account) => {
     const inner = innerRequest(req, { publicUrl: new URL(publicUrl), target: '/setup', body: null });
     return sessions.signIn(inner, res, account);
@@ -214,17 +225,29 @@ async function createHandlers(
     audit,
     signIn: startSession,
   });
+  const ways = await createSignInWays({ ...foundation, provider, forms, startSession });
+  const isLocal = ({ id }: Account) => foundation.people.identities.ofAccount(id) === null;
   const routes = createRoutes({
     ...documents(foundation),
     publicUrl,
     provider,
     addresses: foundation.addresses,
     registrationGate: registrationGate(foundation),
-    interactions: createInteractions({ options, provider, accounts, signIn, forms, audit }),
-    account: createAccountPage({ options, sessions, signIn, forms, audit }),
-    setup: setup.handle,
+    interactions: createInteractions({ options, provider, accounts, ways, forms, audit }),
+    account: createAccountPage({ options, sessions, ways, isLocal, forms, audit }),
+    setup: hasPasswords(options) ? setup.handle : endNoSetup,
+    signInCallback: ways.provider?.callback ?? null,
   });
   return { setup, routes };
+}
+
+function hasPasswords({ config }: AuthorizationServerOptions): boolean {
+  return config.signIn.includes('password');
+}
+
+/** The first administrator is somebody of the identity provider. */
+function endNoSetup(_req: IncomingMessage, res: ServerResponse): void {
+  endErrorPage(res, 404, 'There is no such page.');
 }
 
 /** What can be said without looking at a request. */

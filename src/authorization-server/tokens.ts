@@ -110,11 +110,14 @@ export function tokenIdentity(token: AccessToken): TokenIdentity {
   };
 }
 
+/**
+ * A client or person whose access was revoked may be given access again, and that is then another grant: so tokens that
+ * come from a grant end with it, and only those that come from none (machines) by the name of whom they are for.
+ */
 export function isRevoked(list: RevocationList, token: TokenIdentity): boolean {
   return (
     list.has('jti', token.jti) ||
     (token.grantId !== null && list.has('grant', token.grantId)) ||
-    list.has('client', token.clientId) ||
-    list.has('subject', token.subject)
+    (token.grantId === null && (list.has('client', token.clientId) || list.has('subject', token.subject)))
   );
 }

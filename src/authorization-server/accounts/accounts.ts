@@ -2,6 +2,7 @@ import { type Clock, OperationError, type Secret, uuidv7 } from '../../base/inde
 import type { Db, Row } from '../../store/index.ts';
 import { revocationKeptMs, writeRevocation } from '../revocation.ts';
 import { openStore } from '../stores/schema.ts';
+import { createDenyList, type DenyList } from './deny-list.ts';
 import { hashPassword, passwordFault } from './password.ts';
 
 export type Role = 'admin' | 'user';
@@ -25,7 +26,7 @@ export interface Accounts {
   list(): Account[];
   /** Ends the account's sessions, grants and tokens too. Throws OperationError if there is none, or it is the last admin. */
   remove(name: string): void;
-  /** Ends what the account had open: whoever knew the old password is out. */
+  /** Ends what the account had open, its passkeys too: whoever knew the old password is out. */
   setPassword(name: string, password: Secret): Promise<void>;
   close(): void;
 }
@@ -36,6 +37,8 @@ export interface AccountStore extends Omit<Accounts, 'close'> {
   /** Account and password hash of a name as typed. */
   credentials(name: string): { account: Account; passwordHash: string } | undefined;
   hasAdmin(): boolean;
+  /** The file of passwords that nobody may choose, null for none. Throws OperationError if it cannot be read. */
+  useDenyList(path: string | null): Promise<void>;
 }
 
 /** Opens the accounts of a data directory for administration. Close it afterwards. */
@@ -49,6 +52,7 @@ export function createAccountStore(db: Db, clock: Clock): AccountStore {
   const byId = db.prepare('SELECT * FROM accounts WHERE id = :id');
   const all = db.prepare('SELECT * FROM accounts ORDER BY name');
   const admins = db.prepare("SELECT count(*) AS count FROM accounts WHERE role = 'admin'");
+  const denyList = createDenyList(db);
   const countAdmins = () => Number(admins.get()?.['count']);
 
   return {
@@ -60,14 +64,14 @@ export function createAccountStore(db: Db, clock: Clock): AccountStore {
         organization: defaultOrganization,
         createdAt: clock.now(),
       };
-      const passwordHash = await hashNewPassword(password, account.name);
+      const passwordHash = await hashNewPassword(password, account.name, denyList);
       insert(db, account, passwordHash);
       return account;
     },
     list: () => all.all().map(accountOf),
     remove(name) {
       db.transaction(() => {
-        const account = requireAccount(byName.get({ name: normalName(name) }), name);
+        const account = requireAccount(byName.get({ name: name.toLowerCase() }), name);
         if (account.role === 'admin' && countAdmins() === 1) {
           throw new OperationError(`${account.name} is the last administrator`, {
             hint: 'add another first: portcullis users add <name> --role admin',
@@ -79,18 +83,21 @@ export function createAccountStore(db: Db, clock: Clock): AccountStore {
     },
     async setPassword(name, password) {
       const account = requireAccount(byName.get({ name: normalName(name) }), name);
-      const hash = await hashNewPassword(password, account.name);
+      const hash = await hashNewPassword(password, account.name, denyList);
       db.transaction(() => {
         db.prepare('UPDATE accounts SET password_hash = :hash WHERE id = :id').run({ hash, id: account.id });
+        db.prepare('DELETE FROM passkeys WHERE account_id = :id').run({ id: account.id });
         endEverything(db, account.id, clock.now());
       });
     },
     byId: (id) => optionalAccount(byId.get({ id })),
     credentials(name) {
       const row = isName(name) ? byName.get({ name: name.toLowerCase() }) : undefined;
-      return row && { account: accountOf(row), passwordHash: String(row['password_hash']) };
+      const passwordHash = String(row?.['password_hash'] ?? '');
+      return row && passwordHash !== '' ? { account: accountOf(row), passwordHash } : undefined;
     },
     hasAdmin: () => countAdmins() > 0,
+    useDenyList: (path) => denyList.use(path),
   };
 }
 
@@ -121,9 +128,14 @@ export function endEverything(db: Db, accountId: string, now: number): void {
   db.prepare('DELETE FROM records WHERE account_id = :id').run({ id: accountId });
 }
 
-async function hashNewPassword(password: Secret, name: string): Promise<string> {
+async function hashNewPassword(password: Secret, name: string, denyList: DenyList): Promise<string> {
   const fault = passwordFault(password.reveal(), name);
   if (fault !== null) throw new OperationError(fault);
+  if (await denyList.has(password.reveal())) {
+    throw new OperationError('The password is on the list of known passwords.', {
+      hint: 'choose another one',
+    });
+  }
   return hashPassword(password.reveal());
 }
 

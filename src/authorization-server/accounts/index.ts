@@ -3,6 +3,8 @@ export {
   type AccountStore,
   type Accounts,
   createAccountStore,
+  defaultOrganization,
+  endEverything,
   openAccounts,
   type Role,
 } from './accounts.ts';

@@ -1,5 +1,7 @@
 import { type Clock, randomToken, sha256Hex } from '../../base/index.ts';
+import type { Db } from '../../store/index.ts';
 import type { Account, AccountStore } from './accounts.ts';
+import { createFailureStore } from './failure-store.ts';
 import { hashPassword, verifyPassword } from './password.ts';
 import { Throttle, type ThrottleRule } from './throttle.ts';
 
@@ -32,12 +34,19 @@ export interface SignInAttempt {
 
 export type SignIn = (attempt: SignInAttempt) => Promise<SignInResult>;
 
+export interface SignInParts {
+  readonly accounts: AccountStore;
+  readonly clock: Clock;
+  /** Keeps the failures, so that a restart forgives none. */
+  readonly db: Db;
+}
+
 /** Checks a name and a password, both attacker-controlled. Unknown names cost and answer the same as wrong passwords. */
-export async function createSignIn(accounts: AccountStore, clock: Clock): Promise<SignIn> {
+export async function createSignIn({ accounts, clock, db }: SignInParts): Promise<SignIn> {
   const throttles = {
-    pair: new Throttle(rules.pair),
-    account: new Throttle(rules.account),
-    address: new Throttle(rules.address),
+    pair: new Throttle(rules.pair, createFailureStore(db, 'pair')),
+    account: new Throttle(rules.account, createFailureStore(db, 'account')),
+    address: new Throttle(rules.address, createFailureStore(db, 'address')),
   };
   const nobody = await hashPassword(randomToken());
   const queue = createQueue();
@@ -52,13 +61,17 @@ export async function createSignIn(accounts: AccountStore, clock: Clock): Promis
     const now = clock.now();
     const retryAfterMs = Math.max(...counters.map(([throttle, key]) => throttle.waitMs(key, now)));
     if (retryAfterMs > 0) return { ok: false, reason: 'throttled', retryAfterMs };
-    for (const [throttle, key] of counters) throttle.count(key, now);
+    db.transaction(() => {
+      for (const [throttle, key] of counters) throttle.count(key, now);
+    });
 
     const found = accounts.credentials(name);
     const matches = await queue(() => verifyPassword(password, found?.passwordHash ?? nobody));
     if (matches === 'full') return { ok: false, reason: 'throttled', retryAfterMs: 5_000 };
     if (!matches || found === undefined) return { ok: false, reason: 'wrong' };
-    for (const [throttle, key] of counters) throttle.takeBack(key);
+    db.transaction(() => {
+      for (const [throttle, key] of counters) throttle.takeBack(key);
+    });
     return { ok: true, account: found.account };
   };
 }

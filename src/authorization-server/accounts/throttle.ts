@@ -6,18 +6,28 @@ export interface ThrottleRule {
 
 const maximumKeys = 10_000;
 
-interface Window {
+/** Keeps counts over a restart. */
+export interface FailureStore {
+  load(): Iterable<readonly [key: string, window: Window]>;
+  save(key: string, window: Window): void;
+  remove(key: string): void;
+}
+
+export interface Window {
   readonly startedAt: number;
   readonly failures: number;
 }
 
-/** Counts failed tries per key in memory, bounded: the oldest key gives way. */
+/** Counts failed tries per key, bounded: the oldest key gives way. */
 export class Throttle {
   readonly #rule: ThrottleRule;
-  readonly #windows = new Map<string, Window>();
+  readonly #store: FailureStore | null;
+  readonly #windows: Map<string, Window>;
 
-  constructor(rule: ThrottleRule) {
+  constructor(rule: ThrottleRule, store: FailureStore | null = null) {
     this.#rule = rule;
+    this.#store = store;
+    this.#windows = new Map(store?.load());
   }
 
   /** How long the key has to wait, in ms; 0 when it may try. */
@@ -33,23 +43,33 @@ export class Throttle {
     this.#windows.delete(key);
     if (this.#windows.size >= maximumKeys) {
       const [oldest] = this.#windows.keys();
-      if (oldest !== undefined) this.#windows.delete(oldest);
+      if (oldest !== undefined) this.#remove(oldest);
     }
-    this.#windows.set(key, { ...window, failures: window.failures + 1 });
+    this.#set(key, { ...window, failures: window.failures + 1 });
   }
 
   takeBack(key: string): void {
     const window = this.#windows.get(key);
     if (window === undefined) return;
-    if (window.failures <= 1) this.#windows.delete(key);
-    else this.#windows.set(key, { ...window, failures: window.failures - 1 });
+    if (window.failures <= 1) this.#remove(key);
+    else this.#set(key, { ...window, failures: window.failures - 1 });
+  }
+
+  #set(key: string, window: Window): void {
+    this.#windows.set(key, window);
+    this.#store?.save(key, window);
+  }
+
+  #remove(key: string): void {
+    this.#windows.delete(key);
+    this.#store?.remove(key);
   }
 
   #current(key: string, now: number): Window | undefined {
     const window = this.#windows.get(key);
     if (window === undefined) return undefined;
     if (now - window.startedAt < this.#rule.windowMs) return window;
-    this.#windows.delete(key);
+    this.#remove(key);
     return undefined;
   }
 }

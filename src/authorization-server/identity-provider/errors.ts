@@ -24,6 +24,7 @@ export class ProviderError extends Error {
       return new ProviderError('refused', known(error.error));
     }
     if (error instanceof oidc.ResponseBodyError) return new ProviderError('invalid', known(error.error));
+    if (isRefusedAccess(error)) return new ProviderError('refused', 'invalid_token');
     const code = error instanceof oidc.ClientError ? (error.code ?? '') : '';
     if (invalidCodes.has(code)) return new ProviderError('invalid', code);
     return new ProviderError('unavailable', code === '' ? 'unreachable' : code);
@@ -38,6 +39,8 @@ const withdrawn = new Set([
   'consent_required',
   'account_selection_required',
   'access_denied',
+  // An access token that was issued just now, refused where the person is described.
+  'invalid_token',
 ]);
 
 const errorCodes = new Set([
@@ -69,6 +72,17 @@ export function meansWithdrawn(code: string): boolean {
 
 export function codeOf(error: unknown): string {
   return error instanceof ProviderError ? error.code : '';
+}
+
+function isRefusedAccess(error: unknown): boolean {
+  const cause = error instanceof oidc.ClientError ? error.cause : null;
+  const status =
+    error instanceof oidc.WWWAuthenticateChallengeError
+      ? error.status
+      : cause instanceof Response
+        ? cause.status
+        : 0;
+  return status === 401 || status === 403;
 }
 
 /** @param code of an answer: attacker-controlled */

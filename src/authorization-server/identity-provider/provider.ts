@@ -86,9 +86,9 @@ async function recheck(
   try {
     const answer = await guarded(() => oidc.refreshTokenGrant(provider, refreshToken.reveal()));
     const next = secretOf(answer.refresh_token) ?? refreshToken;
-    const claims = answer.claims() as Claims | undefined;
-    // A provider need not send an ID token here (OpenID Connect Core section 12.2); its yes is enough then.
-    if (claims === undefined) return { state: 'confirmed', identity: null, refreshToken: next };
+    const claims =
+      (answer.claims() as Claims | undefined) ?? (await userInfo(provider, subject, answer.access_token));
+    if (claims === null) return { state: 'confirmed', identity: null, refreshToken: next };
     const result = identityOf(claims, config);
     if (!result.ok) return { state: 'withdrawn', reason: result.reason };
     if (result.identity.subject !== subject) return { state: 'withdrawn', reason: 'other_subject' };
@@ -98,6 +98,19 @@ async function recheck(
     if (meansWithdrawn(code)) return { state: 'withdrawn', reason: code };
     throw error;
   }
+}
+
+/**
+ * A provider need not send an ID token with a refresh (OpenID Connect Core section 12.2), and some refresh without
+ * looking at the person: then what it says of them now is asked for. Null where there is nothing to ask.
+ */
+async function userInfo(
+  provider: oidc.Configuration,
+  subject: string,
+  accessToken: string,
+): Promise<Claims | null> {
+  if (provider.serverMetadata().userinfo_endpoint === undefined) return null;
+  return guarded(() => oidc.fetchUserInfo(provider, accessToken, subject));
 }
 
 /** The provider's metadata, kept for an hour; a failure is not kept. */

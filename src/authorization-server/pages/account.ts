@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import type { ProtectedResource } from '../authorization-server.ts';
 import { type Html, layout } from './layout.ts';
+import { type PasskeyForm, passkeyEnrolment } from './passkey.ts';
 
 export interface AccountPage {
   readonly name: string;
@@ -8,19 +9,60 @@ export interface AccountPage {
   readonly resources: readonly ProtectedResource[];
   readonly signOutAction: string;
   readonly csrf: string;
+  /** Null: there are no passkeys, or not for this account. */
+  readonly passkeys: PasskeySection | null;
+  readonly error: string | null;
+}
+
+export interface PasskeySection {
+  readonly list: readonly {
+    readonly id: string;
+    readonly label: string;
+    readonly created: string;
+    readonly used: string | null;
+  }[];
+  readonly removeAction: string;
+  /** Null: the last sign-in is too old to change anything. */
+  readonly enrolment: PasskeyForm | null;
+  readonly confirmUrl: string;
 }
 
 export function accountPage(page: AccountPage): Html {
   return layout(
     'Your account',
     html`<h1>You are signed in</h1>
+${page.error === null ? '' : html`<p class="error" role="alert">${page.error}</p>`}
 <dl><dt>Account</dt><dd>${page.name} (${page.role === 'admin' ? 'administrator' : 'user'})</dd></dl>
 <h2>Next: connect an application</h2>
 <p>Give your MCP client one of these addresses. It will bring you back here to allow the access.</p>
 <ul>${page.resources.map(({ name, resource }) => html`<li>${name}: <code>${resource}</code></li>`)}</ul>
+${page.passkeys === null ? '' : passkeySection(page.passkeys, page.csrf)}
 <form method="post" action="${page.signOutAction}">
 <input type="hidden" name="csrf" value="${page.csrf}">
 <div class="actions"><button type="submit" class="quiet">Sign out</button></div>
 </form>`,
   );
+}
+
+function passkeySection({ list, removeAction, enrolment, confirmUrl }: PasskeySection, csrf: string): Html {
+  const items = list.map(
+    ({
+      id,
+      label,
+      created,
+      used,
+    }) => html`<li>${label}, since ${created}, ${used === null ? 'never used' : `last used ${used}`}
+${enrolment === null ? '' : removeForm(removeAction, id, csrf)}</li>`,
+  );
+  return html`<h2>Passkeys</h2>
+${list.length === 0 ? html`<p>None. With one you sign in without the password.</p>` : html`<ul>${items}</ul>`}
+${enrolment === null ? html`<p><a href="${confirmUrl}">Sign in again to change passkeys</a></p>` : passkeyEnrolment(enrolment)}`;
+}
+
+function removeForm(action: string, id: string, csrf: string): Html {
+  return html`<form method="post" action="${action}" class="inline">
+<input type="hidden" name="csrf" value="${csrf}">
+<input type="hidden" name="passkey" value="${id}">
+<button type="submit" class="link">Remove</button>
+</form>`;
 }

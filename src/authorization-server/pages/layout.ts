@@ -34,7 +34,7 @@ button.link{flex:none;padding:0;border:0;background:none;color:var(--accent);fon
 
 const styleHash = `'sha256-${createHash('sha256').update(style).digest('base64')}'`;
 
-/** A whole document. No script anywhere. */
+/** A whole document. No script in it: the only one is a file of ours, on the pages that say so. */
 export function layout(title: string, content: Html): Html {
   return html`<!doctype html>
 <html lang="en">
@@ -60,9 +60,14 @@ export interface PageAnswer {
   readonly page: Html;
   /** CSP sources that this page's forms may lead to, besides ourselves: Chromium applies it to redirects too. */
   readonly formTargets?: readonly string[];
+  /** The page loads our script. */
+  readonly script?: boolean;
+  /** Where the browser goes on to by itself. */
+  readonly refresh?: string;
 }
 
-export function endPage(res: ServerResponse, { status, page, formTargets = [] }: PageAnswer): void {
+export function endPage(res: ServerResponse, answer: PageAnswer): void {
+  const { status, page, formTargets = [], script = false, refresh } = answer;
   const text = page.toString();
   res.writeHead(status, {
     'Content-Type': 'text/html; charset=utf-8',
@@ -70,6 +75,7 @@ export function endPage(res: ServerResponse, { status, page, formTargets = [] }:
     'Content-Security-Policy': [
       "default-src 'none'",
       `style-src ${styleHash}`,
+      ...(script ? ["script-src 'self'"] : []),
       `form-action ${["'self'", ...formTargets].join(' ')}`,
       "frame-ancestors 'none'",
       "base-uri 'none'",
@@ -79,6 +85,7 @@ export function endPage(res: ServerResponse, { status, page, formTargets = [] }:
     'Referrer-Policy': 'no-referrer',
     'Cross-Origin-Opener-Policy': 'same-origin',
     'Cache-Control': 'no-store',
+    ...(refresh !== undefined && { Refresh: `0; url=${refresh}` }),
   });
   res.end(text);
 }

@@ -54,11 +54,12 @@ const migrations: Migrations = {
     `
     ALTER TABLE accounts ADD COLUMN organization TEXT NOT NULL DEFAULT 'default';
 
-    -- Accounts of people who sign in at an identity provider; they have no password. Keyed by its subject, never by e-mail.
+    -- Accounts of people who sign in at an identity provider; they have no password. Keyed by its subject, never by
+    -- e-mail. The row outlives the account: who was removed here does not come back by signing in there.
     CREATE TABLE external_identities (
       issuer TEXT NOT NULL,
       subject TEXT NOT NULL,
-      account_id TEXT NOT NULL UNIQUE REFERENCES accounts (id) ON DELETE CASCADE,
+      account_id TEXT UNIQUE REFERENCES accounts (id) ON DELETE SET NULL,
       refresh_token TEXT,
       signed_in_at INTEGER NOT NULL,
       checked_at INTEGER NOT NULL,

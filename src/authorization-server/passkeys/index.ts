@@ -1,0 +1,1 @@
+export { createPasskeys, type PasskeySummary, type Passkeys } from './passkeys.ts';
