@@ -55,23 +55,17 @@ export interface Parts {
   readonly outbound: Outbound;
   readonly sessions: SessionSeal;
   readonly streams: OpenStreams;
+  /** Proofs of possession that were used. */
+  readonly replay: ReplayGuard;
+  /** Derives the nonces that proofs are asked for. */
+  readonly nonceKey: Uint8Array;
   readonly isStopping: () => boolean;
 }
 
 export function createLimits(): Limiter {
   return createLimiter({ maxKeys: 1_000_000 });
 }
-  /** Proofs of possession that were used. */
-  readonly replay: ReplayGuard;
-  /** Derives the nonces that proofs are asked for. */
-  readonly nonceKey: Uint8Array;
 
-/** One upstream and what belongs to it; kept over a reload that does not touch its configuration. */
-export interface Backend {
-  readonly config: ServerConfig;
-  readonly upstream: Upstream;
-  readonly catalog: Catalog;
-}
 /** At most this many proofs of possession in the time that each is good for. */
 const maxProofs = 250_000;
 
@@ -79,6 +73,12 @@ export function createReplayGuard(clock: Clock): ReplayGuard {
   return new ReplayGuard({ clock, lifetimeMs: proofLifetimeMs, maxEntries: maxProofs });
 }
 
+/** One upstream and what belongs to it; kept over a reload that does not touch its configuration. */
+export interface Backend {
+  readonly config: ServerConfig;
+  readonly upstream: Upstream;
+  readonly catalog: Catalog;
+}
 
 export interface Wiring {
   readonly config: Config;
@@ -120,6 +120,7 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
       resourceMetadata: resourceMetadataUrl(server.resource),
       baseline: policy.baseline(),
       authenticator,
+      dpop,
       stepUpExpected: ({ grantId }) => {
         if (grantId !== null) authorizationServer?.expectStepUp(grantId);
       },
@@ -128,7 +129,6 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
     };
   });
   return {
-      dpop,
     config,
     backends,
     authorizationServer,
@@ -170,6 +170,7 @@ async function authorizationServerFor(
     baseline: [...new Set(policies.flatMap((policy) => policy.baseline()))],
     scopesForRole: { admin: scopes, user: scopes.filter((scope) => scope !== 'mcp:tools:admin') },
     config: config.auth.embedded,
+    revokedWithinSeconds: config.auth.revocation.withinSeconds,
     dataDir: config.data,
     clock: parts.clock,
     log: parts.log,
@@ -178,7 +179,6 @@ async function authorizationServerFor(
 }
 
 function verifierFactory(
-    revokedWithinSeconds: config.auth.revocation.withinSeconds,
   config: Config,
   embedded: AuthorizationServer | null,
   parts: Parts,
