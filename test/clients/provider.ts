@@ -11,6 +11,7 @@ export type Browser = (authorizationUrl: URL) => Promise<URL>;
 
 /** What an SDK client keeps about its authorization. Fits `OAuthClientProvider` of both SDK generations. */
 export interface TestProvider extends OAuthClientProvider {
+  readonly redirectUrl: string;
   tokens(): StoredOAuthTokens | undefined;
   clientInformation(): StoredOAuthClientInformation | undefined;
   /** Query of the last callback; taken once. */
