@@ -226,6 +226,13 @@ function warnings(config: Config): string[] {
       `calls that need confirmation (${confirmed.join(', ')}) are refused: this version cannot ask anyone yet`,
     );
   }
+  for (const { issuer, audience } of config.auth.issuers) {
+    if (audience === null) {
+      found.push(
+        `tokens of ${issuer} are bound to their client alone: one that is meant for another service is accepted`,
+      );
+    }
+  }
   for (const { name, upstream } of config.servers) {
     if (upstream.kind === 'http' && isPlainAndFar(upstream.url)) {
       found.push(

@@ -10,9 +10,11 @@ import type { Clock, Log } from '../base/index.ts';
 import type { Config, IssuerConfig, ServerConfig } from '../config/index.ts';
 import {
   createAuthenticator,
+  createIntrospectionVerifier,
   createJwksVerifier,
   createNonces,
   createPossession,
+  Introspector,
   IssuerKeys,
   matchingAudience,
   proofLifetimeMs,
@@ -95,9 +97,10 @@ const streamPlaces = { client: 256, upstream: 10_000 } as const;
 
 /** Configuration → everything that serves it. The only file that names implementations. */
 export async function wire(config: Config, parts: Parts, before: Wiring | null): Promise<Wiring> {
-  const backends = new Map(
-    config.servers.map((server) => [server.name, unchanged(server, before) ?? backend(server, parts)]),
-  );
+  const backends = new Map<string, Backend>();
+  for (const server of config.servers) {
+    backends.set(server.name, unchanged(server, before) ?? (await newBackend(server, parts)));
+  }
   const policies = new Map(config.servers.map((server) => [server.name, policyFor(server, config)]));
   const authorizationServer = await authorizationServerFor(config, [...policies.values()], parts);
   const verifiers = verifierFactory(config, authorizationServer, parts);
@@ -141,12 +144,12 @@ function unchanged(server: ServerConfig, before: Wiring | null): Backend | undef
   return running && isSame(running.config, server) ? running : undefined;
 }
 
-function backend(server: ServerConfig, parts: Parts): Backend {
+async function newBackend(server: ServerConfig, parts: Parts): Promise<Backend> {
   const { name } = server;
   const { clock, log, environment } = parts;
   const upstream =
     server.upstream.kind === 'http'
-      ? createHttpUpstream({ name, config: server.upstream, log })
+      ? await createHttpUpstream({ name, config: server.upstream, log })
       : createStdioUpstream({ name, config: server.upstream, clock, log, environment });
   return { config: server, upstream, catalog: createCatalog({ name, upstream, clock, log }) };
 }
@@ -183,31 +186,63 @@ function verifierFactory(
   embedded: AuthorizationServer | null,
   parts: Parts,
 ): (server: ServerConfig) => Verifier[] {
-  const keys = new Map(
-    config.auth.issuers.map((issuer) => [issuer, new IssuerKeys({ ...issuer, ...parts })]),
-  );
+  const asked = new Map(config.auth.issuers.map((issuer) => [issuer, sourcesOf(issuer, parts)]));
   return (server) => {
     const external = config.auth.issuers.map((issuer) =>
       externalVerifier(
         { ...issuer, audience: audienceOf(server, issuer, config) },
-        required(keys.get(issuer)),
-        parts.clock,
+        { ...required(asked.get(issuer)), config, clock: parts.clock },
       ),
     );
     return embedded ? [embeddedVerifier(embedded, server, parts.clock), ...external] : external;
   };
 }
 
-/** What the operator lists, but for the URLs of the other servers: a token for one is none for another (RFC 8707 section 2). */
-function audienceOf(server: ServerConfig, issuer: IssuerConfig, config: Config): readonly string[] {
-  const others = config.servers.filter((other) => other !== server).map(({ resource }) => resource);
-  return issuer.audience.filter((name) => matchingAudience(name, others) === null);
+/** What knows of an issuer's tokens; shared by the servers. */
+interface IssuerSources {
+  readonly keys: IssuerKeys;
+  readonly introspector: Introspector | null;
 }
 
-function externalVerifier(issuer: IssuerConfig, keys: IssuerKeys, clock: Clock): Verifier {
-  const { audience, algorithms, typ, claims } = issuer;
-  const rules = { issuer: issuer.issuer, audience, ...claims, grant: null };
-  return createJwksVerifier({ rules, algorithms, typ, key: keys.find, skewSeconds, clock });
+function sourcesOf(issuer: IssuerConfig, parts: Parts): IssuerSources {
+  const { introspection } = issuer;
+  return {
+    keys: new IssuerKeys({ ...issuer, ...parts }),
+    introspector:
+      introspection &&
+      new Introspector({
+        issuer: issuer.issuer,
+        endpoint: introspection.endpoint,
+        clientId: introspection.clientId,
+        credentials: introspection,
+        ...parts,
+      }),
+  };
+}
+
+/** What the operator lists, but for the URLs of the other servers: a token for one is none for another (RFC 8707 section 2). */
+function audienceOf(server: ServerConfig, issuer: IssuerConfig, config: Config): readonly string[] | null {
+  const others = config.servers.filter((other) => other !== server).map(({ resource }) => resource);
+  return issuer.audience?.filter((name) => matchingAudience(name, others) === null) ?? null;
+}
+
+function externalVerifier(
+  issuer: IssuerConfig,
+  { keys, introspector, config, clock }: IssuerSources & { config: Config; clock: Clock },
+): Verifier {
+  const { algorithms, typ, claims } = issuer;
+  const rules = { ...issuer, ...claims, grant: null };
+  const signature = createJwksVerifier({ rules, algorithms, typ, key: keys.find, skewSeconds, clock });
+  if (introspector === null) return signature;
+  return createIntrospectionVerifier({
+    rules,
+    introspector,
+    signature: issuer.verify === 'both' ? signature : null,
+    maxAgeMs: config.auth.revocation.withinSeconds * 1000,
+    takesOpaque: issuer.introspection?.takesOpaque ?? false,
+    skewSeconds,
+    clock,
+  });
 }
 
 /** Our own tokens: keys from memory (no request to ourselves), exactly this server's resource, one clock, the deny-list. */

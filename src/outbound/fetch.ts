@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { Agent, request } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { isPublicAddress } from './address.ts';
 import { OutboundError } from './error.ts';
 import { publicLookup } from './lookup.ts';
@@ -31,11 +31,15 @@ export interface Outbound {
 }
 
 export function createOutbound(): Outbound {
-  const agents = { configured: newAgent(undefined), anyone: newAgent(publicLookup(systemLookup)) };
+  let loading: Promise<Way> | null = null;
+  const way = (): Promise<Way> => {
+    loading ??= openWay();
+    return loading;
+  };
   return {
     async fetchJson(wanted) {
       const url = checkedUrl(wanted);
-      const body = await read(url, wanted, agents[wanted.trust]);
+      const body = await read(url, wanted, await way());
       try {
         return JSON.parse(body) as unknown;
       } catch {
@@ -45,6 +49,7 @@ export function createOutbound(): Outbound {
     async exchange(wanted) {
       const url = checkedUrl(wanted);
       const { method, headers, body = null } = wanted;
+      const { request, agents } = await way();
       const answer = await request(url, {
         dispatcher: agents[wanted.trust],
         signal: AbortSignal.timeout(wanted.timeoutMs),
@@ -57,18 +62,29 @@ export function createOutbound(): Outbound {
       return new Response(text === '' ? null : text, { status, headers: shownHeaders(answer.headers) });
     },
     async close() {
+      if (loading === null) return;
+      const { agents } = await loading;
       await Promise.all([agents.configured.destroy(), agents.anyone.destroy()]);
     },
   };
 }
 
-function newAgent(lookup: LookupFunction | undefined): Agent {
-  return new Agent({
-    allowH2: false,
-    connect: lookup ? { timeout: 3000, lookup } : { timeout: 3000 },
-    connections: 4,
-    keepAliveTimeout: 1000,
-  });
+interface Way {
+  readonly request: typeof import('undici').request;
+  readonly agents: Readonly<Record<OutboundRequest['trust'], Agent>>;
+}
+
+/** Loaded at the first use: a gateway that asks nobody does without 20 MB. */
+async function openWay(): Promise<Way> {
+  const { Agent, request } = await import('undici');
+  const agent = (lookup?: LookupFunction): Agent =>
+    new Agent({
+      allowH2: false,
+      connect: lookup ? { timeout: 3000, lookup } : { timeout: 3000 },
+      connections: 4,
+      keepAliveTimeout: 1000,
+    });
+  return { request, agents: { configured: agent(), anyone: agent(publicLookup(systemLookup)) } };
 }
 
 function checkedUrl(wanted: OutboundRequest): URL {
@@ -84,7 +100,8 @@ function checkedUrl(wanted: OutboundRequest): URL {
   return url;
 }
 
-async function read(url: URL, wanted: OutboundRequest, dispatcher: Agent): Promise<string> {
+async function read(url: URL, wanted: OutboundRequest, { request, agents }: Way): Promise<string> {
+  const dispatcher: Dispatcher = agents[wanted.trust];
   const signal = AbortSignal.timeout(wanted.timeoutMs);
   const answer = await request(url, { dispatcher, signal, headers: { accept: 'application/json' } });
   const text = await bounded(url, answer.body, wanted.maxBytes);

@@ -1,4 +1,4 @@
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher, Pool } from 'undici';
 import { type Log, messageOf, type Secret } from '../base/index.ts';
 import type { HttpUpstreamConfig } from '../config/index.ts';
 import { isNamed } from '../protocol/index.ts';
@@ -19,17 +19,17 @@ const returned = ['mcp-protocol-version', 'retry-after'] as const;
  * An MCP server over Streamable HTTP. The bytes that were checked are the bytes that are sent; answers stream back as they come.
  * Connections are pooled and kept alive; no redirect is followed; no header of the client travels on unless allow-listed.
  */
-export function createHttpUpstream(options: {
+export async function createHttpUpstream(options: {
   name: string;
   config: HttpUpstreamConfig;
   log: Log;
-}): Upstream {
+}): Promise<Upstream> {
   const { config } = options;
   const url = new URL(config.url);
   const path = `${url.pathname}${url.search}`;
   // Two pools, so that open streams can never use up the connections that calls need.
-  const calls = newPool(url.origin, config.connections);
-  const streams = newPool(url.origin, null);
+  const calls = await newPool(url.origin, config.connections);
+  const streams = await newPool(url.origin, null);
   const configured = Object.entries(config.headers).map(
     ([name, value]) => [name.toLowerCase(), value] as const,
   );
@@ -63,7 +63,9 @@ export function createHttpUpstream(options: {
   };
 }
 
-function newPool(origin: string, connections: number | null): Pool {
+/** undici is loaded where there is such an upstream: the others do without 20 MB. */
+async function newPool(origin: string, connections: number | null): Promise<Pool> {
+  const { Pool } = await import('undici');
   return new Pool(origin, {
     connections,
     // The exchange keeps time itself: these two start again with every interim answer, and cannot tell a stream from an answer.

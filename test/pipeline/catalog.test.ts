@@ -26,7 +26,7 @@ async function catalogOf(answer: (response: ServerResponse, id: unknown) => void
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const config = { kind: 'http', url, headers: {}, requestTimeoutMs: 500, connections: 2 } as const;
-  const upstream = createHttpUpstream({ name: 'x', config, log: silentLog });
+  const upstream = await createHttpUpstream({ name: 'x', config, log: silentLog });
   open.push(() => upstream.close());
   return createCatalog({ name: 'x', upstream, clock: systemClock, log: silentLog });
 }
