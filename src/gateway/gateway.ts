@@ -17,6 +17,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Variables that children may inherit by allow-list. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Fetches client metadata documents instead of the guarded way out. For tests. */
+  readonly clientMetadataFetch?: typeof fetch;
 }
 
 /** A running gateway. */
@@ -56,6 +58,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
     log,
     environment,
+    clientMetadataFetch: options.clientMetadataFetch,
     audit,
     limiter: createLimits(),
     outbound: createOutbound(),

@@ -52,6 +52,8 @@ export interface Parts {
   readonly clock: Clock;
   readonly log: Log;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** See `GatewayOptions`. */
+  readonly clientMetadataFetch: typeof fetch | undefined;
   readonly audit: AuditTrail;
   readonly limiter: Limiter;
   readonly outbound: Outbound;
@@ -178,6 +180,7 @@ async function authorizationServerFor(
     clock: parts.clock,
     log: parts.log,
     audit: (event) => parts.audit.event(event),
+    ...(parts.clientMetadataFetch ? { cimdFetch: parts.clientMetadataFetch } : {}),
   });
 }
 
