@@ -104,12 +104,12 @@ function yaml({ origin, port, dataDir, issuer, options }: Filled): string {
 
 /** Outcomes are written behind the answer: waits until the number of them stands still. */
 export async function outcomes(dataDir: string): Promise<AuditRecord[]> {
-  let before = -1;
-  for (;;) {
+  for (let before = -1, still = 0; ; ) {
     const db = new DatabaseSync(join(dataDir, 'audit.db'), { readOnly: true });
     const rows = db.prepare("SELECT * FROM records WHERE phase = 'outcome' ORDER BY seq").all();
     db.close();
-    if (rows.length === before) return rows.map(toRecord);
+    still = rows.length === before ? still + 1 : 0;
+    if (still === 3) return rows.map(toRecord);
     before = rows.length;
     await new Promise((resolve) => setTimeout(resolve, 40));
   }
