@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AccountAccess } from './account-access.ts';
 import { type AccountPasskeys, createAccountPasskeys } from './account-passkeys.ts';
 import type { Account } from './accounts/index.ts';
 import { redirect } from './answers.ts';
@@ -17,6 +18,7 @@ export interface AccountPageParts {
   readonly ways: SignInWays;
   /** Whether the account has a password here: one of a provider's gets no passkey, which would outlive it there. */
   readonly isLocal: (account: Account) => boolean;
+  readonly access: AccountAccess;
   readonly forms: FormGuard;
   readonly audit: Audit;
 }
@@ -50,6 +52,7 @@ export function createAccountPage(parts: AccountPageParts) {
     '/account/provider': submitProvider,
     '/account/passkeys/add': changePasskeys,
     '/account/passkeys/remove': changePasskeys,
+    '/account/access/end': endAccess,
     '/account/sign-out': submitSignOut,
   };
   return async (req: IncomingMessage, res: ServerResponse, address: string): Promise<void> => {
@@ -69,7 +72,7 @@ export function createAccountPage(parts: AccountPageParts) {
 }
 
 async function show(context: Context, exchange: Exchange, error: string | null = null): Promise<void> {
-  const { options, sessions, forms, keys, isLocal, base } = context;
+  const { options, sessions, access, forms, keys, isLocal, base } = context;
   const { req, inner, res } = exchange;
   const session = await sessions.current(inner, res);
   if (session === undefined) return showSignIn(context, exchange);
@@ -79,6 +82,8 @@ async function show(context: Context, exchange: Exchange, error: string | null =
     role: account.role,
     resources: options.resources,
     signOutAction: `${base}/sign-out`,
+    access: access.list(account),
+    endAccessAction: `${base}/access/end`,
     csrf: forms.token(req, res, purpose),
     passkeys:
       keys !== null && isLocal(account)
@@ -87,6 +92,16 @@ async function show(context: Context, exchange: Exchange, error: string | null =
     error,
   });
   endPage(res, { status: error === null ? 200 : 400, page, script: keys !== null });
+}
+
+/** Ends a grant of the person who is signed in; whose it is, is looked up and not believed. */
+async function endAccess(context: Context, exchange: Exchange, form: URLSearchParams): Promise<void> {
+  const { sessions, access, base } = context;
+  const { inner, res, address } = exchange;
+  const session = await sessions.current(inner, res);
+  if (session === undefined) return redirect(res, base);
+  if (access.end(session.account, form.get('grant') ?? '', address)) return redirect(res, base);
+  return show(context, exchange, 'This access has ended already.');
 }
 
 function isRecent({ options }: Context, { signedInAt }: { signedInAt: number }): boolean {
@@ -123,8 +138,9 @@ async function submitSignIn(context: Context, exchange: Exchange, form: URLSearc
 async function submitPasskey(context: Context, exchange: Exchange, form: URLSearchParams): Promise<void> {
   const { ways, forms, audit } = context;
   const { req, res, address } = exchange;
-  const given = form.get('credential') ?? '';
-  const account = (await ways.passkeys?.signIn(given, [purpose, forms.browser(req, res)])) ?? null;
+  if (ways.passkeys === null) return endErrorPage(res, 404, 'There is no such page.');
+  const ticketContext = [purpose, forms.browser(req, res)];
+  const account = await ways.passkeys.signIn(form.get('credential') ?? '', ticketContext);
   if (account !== null) return signedIn(context, exchange, account);
   audit('signin.failed', { address, data: { reason: 'passkey', method: 'passkey' } });
   endFailedPasskey(res, { page: await signInPageFor(context, exchange, ''), formTargets: [] });

@@ -38,12 +38,16 @@ export interface RunningAuthorizationServer {
   close(): Promise<void>;
 }
 
+type SignInConfig = Partial<AuthorizationServerOptions['config']>;
+
 export interface StartOptions {
   readonly resources?: readonly string[];
   readonly options?: Partial<AuthorizationServerOptions>;
   readonly machines?: Partial<AuthorizationServerOptions['config']['machines']>;
   readonly clients?: Partial<AuthorizationServerOptions['config']['clients']>;
-  readonly signIn?: Partial<AuthorizationServerOptions['config']>;
+  /** In the public URL; `localhost` where passkeys are tested, which no address can have. */
+  readonly host?: string;
+  readonly signIn?: SignInConfig | ((url: string) => Promise<SignInConfig>);
   readonly accounts?: readonly { name: string; password: string; role: Role }[];
   readonly clock?: Clock;
   readonly log?: Log;
@@ -74,7 +78,8 @@ export async function startAuthorizationServer(
   const http = createServer((req, res) => {
     void handle(req, res, { address: start.address?.(req) ?? req.socket.remoteAddress ?? '' });
   });
-  const url = await listen(http);
+  const url = (await listen(http)).replace('127.0.0.1', start.host ?? '127.0.0.1');
+  const signIn = typeof start.signIn === 'function' ? await start.signIn(url) : start.signIn;
   const events: AuditEvent[] = [];
   const names = scopes.map(({ scope }) => scope);
   const server = await createAuthorizationServer({
@@ -94,7 +99,7 @@ export async function startAuthorizationServer(
       oidc: null,
       dpop: 'allowed',
       machines: { clients: [], enterprise: [], ...start.machines },
-      ...start.signIn,
+      ...signIn,
       clients: {
         metadataDocuments: true,
         dynamicRegistration: { maxPerHour: 60, maxPerHourAndAddress: 60, unusedDays: 7 },
@@ -107,6 +112,9 @@ export async function startAuthorizationServer(
     log: start.log ?? silentLog,
     audit: (event) => events.push(event),
     ...start.options,
+  }).catch((error: unknown) => {
+    http.close();
+    throw error;
   });
   handle = (req, res, context) => server.handle(req, res, context);
   return {
