@@ -1,4 +1,5 @@
 import type { Finding } from './faults.ts';
+import { checkIssuers } from './issuers.ts';
 import { checkMachines } from './machines.ts';
 import type { FileConfig, PartialFileConfig } from './schema.ts';
 import { checkSignIn } from './sign-in.ts';
@@ -92,6 +93,7 @@ function checkAuth({ auth, publicUrl, servers }: PartialFileConfig): Finding[] {
       hint,
     });
   }
+  findings.push(...checkIssuers(auth.issuers), ...checkProofs(auth, servers));
   const own = `${publicUrl?.replace(/\/$/, '')}/oauth`;
   auth.issuers.forEach(({ issuer }, index) => {
     const path = ['auth', 'issuers', index, 'issuer'];
@@ -106,4 +108,16 @@ function checkAuth({ auth, publicUrl, servers }: PartialFileConfig): Finding[] {
       });
   });
   return findings;
+}
+
+/** A server that takes bound tokens alone, or none, beside an authorization server that does the contrary. */
+function checkProofs(auth: FileConfig['auth'], servers: FileConfig['servers'] | undefined): Finding[] {
+  if (!auth.embedded || auth.issuers.length > 0) return [];
+  const { dpop: issued } = auth.embedded;
+  return Object.entries(servers ?? {}).flatMap(([name, { dpop }]): Finding[] => {
+    const contrary = (dpop === 'required' && issued === 'off') || (dpop === 'off' && issued === 'required');
+    if (!contrary) return [];
+    const message = `is ${dpop}, and auth.embedded.dpop is ${issued}: no token would be accepted`;
+    return [{ path: ['servers', name, 'dpop'], message, hint: 'write allowed in one of the two places' }];
+  });
 }

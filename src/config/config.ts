@@ -168,12 +168,40 @@ export interface IssuerConfig {
   readonly issuer: string;
   /** Where the keys are; null: read from the issuer's metadata. */
   readonly jwksUri: string | null;
-  /** Exact strings; never empty. */
-  readonly audience: readonly string[];
+  /** Exact strings; never empty. Null only where `clientIds` is not: a weaker binding. */
+  readonly audience: readonly string[] | null;
+  readonly audienceClaim: string;
+  /** Whether every audience of a token must be ours. */
+  readonly exclusiveAudience: boolean;
+  /** Clients whose tokens are accepted; null: anyone's. */
+  readonly clientIds: readonly string[] | null;
   readonly algorithms: readonly string[];
   /** Accepted `typ` headers, lower-case, without `application/`; `jwt` covers issuers that mint plain JWTs. */
   readonly typ: readonly string[];
-  readonly claims: { readonly scopes: string; readonly organization: string | null };
+  readonly verify: 'jwt' | 'introspection' | 'both';
+  /** Null where `verify` is `jwt`. */
+  readonly introspection: IntrospectionConfig | null;
+  readonly claims: {
+    readonly scopes: readonly string[];
+    readonly subject: string;
+    /** Null: `client_id`, else `azp`. */
+    readonly client: string | null;
+    readonly organization: string | null;
+  };
+  /** Claims that must hold a value. */
+  readonly required: Readonly<Record<string, string>>;
+}
+
+export interface IntrospectionConfig {
+  /** Null: read from the issuer's metadata. */
+  readonly endpoint: string | null;
+  readonly clientId: string;
+  /** One of the two is set. */
+  readonly clientSecret: Secret | null;
+  /** PEM or JWK. */
+  readonly privateKey: Secret | null;
+  /** Whether tokens that are no JWT are of this issuer; true for one at most. */
+  readonly takesOpaque: boolean;
 }
 
 export interface ToolRuleConfig {

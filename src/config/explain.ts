@@ -21,6 +21,8 @@ export function explainConfig(file: FileConfig, source: Source): Explained[] {
   }));
 }
 
+const weakerBinding = 'none: a token of clientIds opens every server, which is weaker than an audience';
+
 /** Adds what follows from other values, so that nothing that applies stays unsaid. */
 function withDerived(file: FileConfig): unknown {
   const servers = Object.fromEntries(
@@ -30,7 +32,13 @@ function withDerived(file: FileConfig): unknown {
     ]),
   );
   const { embedded, issuers } = file.auth;
-  const auth = { ...file.auth, embedded: embedded ?? (issuers.length > 0 ? 'off' : embeddedDefaults) };
+  const auth = {
+    ...file.auth,
+    issuers: issuers.map((issuer) =>
+      issuer.audience === undefined ? { ...issuer, audience: weakerBinding } : issuer,
+    ),
+    embedded: embedded ?? (issuers.length > 0 ? 'off' : embeddedDefaults),
+  };
   return { ...file, servers, auth, tools: file.tools ?? 'built-in rules', tls: file.tls ?? 'none' };
 }
 

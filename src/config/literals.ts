@@ -11,6 +11,7 @@ const secretPositions = [
   'servers.*.upstream.headers.*',
   'tls.key',
   'auth.embedded.oidc.clientSecret',
+  'auth.issuers.*.introspection.clientSecret',
   'auth.embedded.clients.registered.*.secret',
 ];
 

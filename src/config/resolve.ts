@@ -11,6 +11,7 @@ import type {
   ServerConfig,
   ToolRuleConfig,
 } from './config.ts';
+import { resolveIssuers } from './issuers.ts';
 import { resolveMachines } from './machines.ts';
 import { embeddedDefaults, type FileConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
@@ -91,14 +92,7 @@ function upstream(name: string, file: FileConfig, context: ResolveContext): Serv
 function authentication(auth: FileConfig['auth'], context: ResolveContext): AuthConfig {
   return {
     embedded: embeddedServer(auth, context),
-    issuers: auth.issuers.map((issuer) => ({
-      issuer: issuer.issuer,
-      jwksUri: issuer.jwksUri ?? null,
-      audience: [issuer.audience].flat(),
-      algorithms: issuer.algorithms,
-      typ: issuer.typ,
-      claims: { scopes: issuer.claims.scopes, organization: issuer.claims.organization ?? null },
-    })),
+    issuers: resolveIssuers(auth, context.secrets),
     revocation: auth.revocation,
     scopesAdvertised: auth.scopesAdvertised,
   };

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { clientsShape, dpopModes } from './clients.ts';
+import { issuer } from './issuers.ts';
 import { machinesShape } from './machines.ts';
 import { fileReference, secretReference } from './secret-reference.ts';
 import { signInShape } from './sign-in.ts';
 import {
-  algorithm,
   duration,
   environmentName,
   headerName,
@@ -15,7 +15,6 @@ import {
   scope,
   serverName,
   serverPath,
-  trustedUrl,
   upstreamUrl,
   webOrigin,
 } from './values.ts';
@@ -63,22 +62,6 @@ const embedded = z.strictObject({
 
 /** What an embedded authorization server is when nobody describes it. */
 export const embeddedDefaults = embedded.parse({});
-
-const issuer = z.strictObject({
-  issuer: trustedUrl,
-  audience: z.union([nonEmpty, z.array(nonEmpty).min(1).max(64)]),
-  jwksUri: trustedUrl.optional(),
-  algorithms: z.array(algorithm).min(1).max(16).default(['RS256', 'PS256', 'ES256', 'EdDSA']),
-  typ: z
-    .array(z.enum(['at+jwt', 'jwt']))
-    .min(1)
-    .max(2)
-    .default(['at+jwt', 'jwt']),
-  verify: z.literal('jwt').default('jwt'),
-  claims: z
-    .strictObject({ scopes: nonEmpty.max(256).default('scope'), organization: nonEmpty.max(256).optional() })
-    .prefault({}),
-});
 
 const auth = z.strictObject({
   embedded: z

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Secret } from '../base/index.ts';
 import type { Environment } from './environment.ts';
 import type { Finding } from './faults.ts';
+import { issuerReferences, privateKeyFault } from './issuers.ts';
 import { clientReferences, jwksFault } from './machines.ts';
 import type { PartialFileConfig, SecretReference } from './schema.ts';
 import { maxSecretBytes, runSecretCommand } from './secret-command.ts';
@@ -56,6 +57,7 @@ function wantedSecrets({ servers, auth }: PartialFileConfig): Wanted[] {
       ? [{ path: ['auth', 'embedded', 'oidc', 'clientSecret'], reference: provider.clientSecret }]
       : []),
     ...(auth?.embedded ? clientReferences(auth.embedded) : []),
+    ...issuerReferences(auth?.issuers ?? []),
     ...upstreamSecrets(servers ?? {}),
   ];
 }
@@ -126,6 +128,7 @@ function withoutNewline(text: string): string {
 /** A value that would break out of its header or its variable. */
 function unusable(value: string, { path }: Wanted): Problem | null {
   if (path.at(-1) === 'jwks') return jwksFault(value);
+  if (path.at(-1) === 'privateKey') return privateKeyFault(value);
   if (path[3] === 'headers' && !/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) {
     return {
       message: 'the secret has characters that no header can carry',

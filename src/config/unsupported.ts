@@ -15,14 +15,7 @@ const later: Readonly<Record<string, string>> = {
   encryption: 'encryption of the store',
   console: 'the settings of the console',
   otel: 'telemetry',
-  'auth.dpop': 'sender-constrained tokens',
-  'auth.embedded.oidc': 'sign-in at an identity provider',
-  'auth.embedded.passwords': 'a list of refused passwords',
   'auth.embedded.encryption': 'encryption of keys',
-  'auth.issuers.*.introspection': 'token introspection',
-  'auth.issuers.*.dpop': 'sender-constrained tokens',
-  'auth.issuers.*.clientId': 'token introspection',
-  'auth.issuers.*.clientSecret': 'token introspection',
   'servers.*.pins': 'pinning of tool definitions',
   'servers.*.assertion': 'signed assertions to the upstream',
   'servers.*.upstream.assertion': 'signed assertions to the upstream',
@@ -38,8 +31,6 @@ const later: Readonly<Record<string, string>> = {
 /** The same for single values of keys that are known. */
 const laterValues: readonly { path: string; values: readonly string[]; use: string }[] = [
   { path: 'mode', values: ['observe'], use: 'enforce' },
-  { path: 'auth.embedded.signIn.*', values: ['passkey', 'oidc'], use: 'password' },
-  { path: 'auth.issuers.*.verify', values: ['introspection', 'both'], use: 'jwt' },
   { path: 'audit.durability', values: ['batched'], use: 'strict' },
   { path: 'audit.argumentsHash', values: ['hmac-sha256'], use: 'sha256' },
 ];

@@ -3,6 +3,7 @@ export { type Challenge, formatChallenge } from './challenge.ts';
 export { type ClaimRules, matchingAudience } from './claims.ts';
 export type { Confirmation } from './confirmation.ts';
 export { type Credentials, readCredentials } from './credentials.ts';
+export { type Introspected, Introspector } from './introspection/introspector.ts';
 export { IssuerKeys } from './issuer-keys.ts';
 export { dpopAlgorithms, proofLifetimeMs } from './possession/dpop.ts';
 export { createNonces, type Nonces } from './possession/nonces.ts';
@@ -21,4 +22,5 @@ export {
   wellKnownResourcePath,
 } from './resource-metadata.ts';
 export type { VerifiedToken, Verifier } from './verifier.ts';
+export { createIntrospectionVerifier } from './verifiers/introspection.ts';
 export { createJwksVerifier, IssuerUnavailable } from './verifiers/jwks.ts';

@@ -1,6 +1,7 @@
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { type Clock, type Log, messageOf } from '../base/index.ts';
 import type { Outbound } from '../outbound/index.ts';
+import { discoverIssuer } from './issuer-metadata.ts';
 import { IssuerUnavailable } from './verifiers/jwks.ts';
 
 const refreshMs = 10 * 60_000;
@@ -76,7 +77,7 @@ export class IssuerKeys {
 
   async #fetch(): Promise<void> {
     try {
-      const url = this.#jwksUri ?? (await this.#discover());
+      const url = this.#jwksUri ?? (await discoverIssuer(this.#issuer, 'jwks_uri', this.#outbound)).jwks_uri;
       const jwks = (await this.#outbound.fetchJson({ url, ...document })) as JSONWebKeySet;
       this.#keys = createLocalJWKSet(jwks);
       this.#fetchedAt = this.#clock.now();
@@ -86,29 +87,6 @@ export class IssuerKeys {
         'the keys of an issuer could not be read',
       );
     }
-  }
-
-  /** RFC 8414 section 3.1 and OpenID Connect Discovery, in the order of MCP; `issuer` must be the same string. */
-  async #discover(): Promise<string> {
-    const url = new URL(this.#issuer);
-    const path = url.pathname === '/' ? '' : url.pathname.replace(/\/$/, '');
-    const forms = [
-      `${url.origin}/.well-known/oauth-authorization-server${path}`,
-      `${url.origin}/.well-known/openid-configuration${path}`,
-      `${url.origin}${path}/.well-known/openid-configuration`,
-    ];
-    let last: unknown = null;
-    for (const form of forms) {
-      try {
-        const found = (await this.#outbound.fetchJson({ url: form, ...document })) as Record<string, unknown>;
-        if (found['issuer'] === this.#issuer && typeof found['jwks_uri'] === 'string')
-          return found['jwks_uri'];
-        last = new Error(`${form} names another issuer or no jwks_uri`);
-      } catch (error) {
-        last = error;
-      }
-    }
-    throw last;
   }
 }
 

@@ -66,11 +66,25 @@ limits: { client: none, concurrent: { client: 3 } }
     assert.deepEqual(config.auth.embedded?.clients, {
       metadataDocuments: false,
       dynamicRegistration: null,
-      redirectSchemes: ['cursor', 'vscode', 'vscode-insiders', 'vscodium', 'windsurf', 'zed', 'claude', 'warp'],
+      redirectSchemes: [
+        'cursor',
+        'vscode',
+        'vscode-insiders',
+        'vscodium',
+        'windsurf',
+        'zed',
+        'claude',
+        'warp',
+      ],
     });
     const [issuer] = config.auth.issuers;
     assert.deepEqual(issuer?.audience, ['https://mcp.example.com/tickets']);
-    assert.deepEqual(issuer.claims, { organization: 'org_id', scopes: 'scp' });
+    assert.deepEqual(issuer.claims, {
+      organization: 'org_id',
+      scopes: ['scp'],
+      subject: 'sub',
+      client: null,
+    });
     assert.deepEqual(issuer.typ, ['at+jwt']);
     assert.deepEqual(config.tools, [
       {

@@ -277,7 +277,6 @@ describe('what later versions bring', () => {
       await refuses(t, `${smallest}${key}: ${value}\n`, key, /not in this version/);
     const inner = {
       mode: 'observe',
-      'auth.embedded.oidc': '{}',
       'limits.loop': '{ identical: 5 }',
       'limits.whenStoreIsDown': '{}',
       'audit.durability': 'batched',
@@ -299,13 +298,6 @@ describe('what later versions bring', () => {
       'tools[0].when',
       /not in this version/,
     );
-    const issuer = 'issuer: "https://a.example", audience: [a]';
-    await refuses(
-      t,
-      `${smallest}auth: { issuers: [ { ${issuer}, verify: both } ] }\n`,
-      'auth.issuers[0].verify',
-      /not in this version/,
-    );
   });
 
   it('gives one fault each', async (t) => {
@@ -313,5 +305,65 @@ describe('what later versions bring', () => {
       (await faultsOf(t, `${smallest}redis: { url: x, more: [1, 2] }\naudit: { keep: 1d }\n`)).length,
       2,
     );
+  });
+});
+
+describe('tokens of others', () => {
+  const issuers = (entry: string) =>
+    `${smallest}auth: { issuers: [ { issuer: "https://a.example", ${entry} } ] }\n`;
+
+  it('are never accepted for whatever audience', async (t) => {
+    await refuses(t, issuers('jwksUri: "https://a.example/jwks"'), 'auth.issuers[0].audience', /missing/);
+    await refuses(t, issuers('audience: []'), 'auth.issuers[0].audience', /empty/);
+    await refuses(t, issuers('audience: ""'), 'auth.issuers[0].audience', /empty/);
+    await refuses(t, issuers('audience: false'), 'auth.issuers[0].audience', /must be/);
+    await refuses(t, issuers('clientIds: []'), 'auth.issuers[0].clientIds', /empty/);
+    await refuses(
+      t,
+      issuers('clientIds: [a], exclusiveAudience: true'),
+      'auth.issuers[0].exclusiveAudience',
+      /audience/,
+    );
+  });
+
+  it('bound to a client alone are said to be weaker', async (t) => {
+    const { explain } = await load(t, issuers('clientIds: [a]'));
+    const binding = explain.find(({ path }) => path === 'auth.issuers[0].audience');
+    assert.match(binding?.value ?? '', /weaker/);
+  });
+
+  it('are asked about with credentials, or not at all', async (t) => {
+    const at = 'auth.issuers[0].introspection';
+    const asking = (verify: string, how: string) =>
+      issuers(`audience: [a], verify: ${verify}, introspection: { clientId: a${how} }`);
+    await refuses(t, issuers('audience: [a], verify: introspection'), at, /missing/);
+    await refuses(t, asking('introspection', ''), at, /prove itself/);
+    await refuses(t, asking('jwt', ', clientSecret: { env: A }'), at, /not used/);
+    await refuses(t, asking('both', ', clientSecret: literal'), `${at}.clientSecret`, /literal|secret/);
+    await refuses(
+      t,
+      asking('both', ', opaqueTokens: true, clientSecret: { env: A }'),
+      `${at}.opaqueTokens`,
+      /signature/,
+    );
+    await refuses(
+      t,
+      asking('both', ', privateKey: { file: /dev/null }'),
+      `${at}.privateKey`,
+      /regular|empty/,
+    );
+    await refuses(
+      t,
+      asking('both', ', privateKey: { file: portcullis.yaml }'),
+      `${at}.privateKey`,
+      /no private key/,
+    );
+  });
+});
+
+describe('proofs of possession', () => {
+  it('are not required where nobody issues bound tokens', async (t) => {
+    const text = `${head}servers: { notes: { dpop: required, upstream: { command: [notes] } } }\nauth: { embedded: { dpop: 'off' } }\n`;
+    await refuses(t, text, 'servers.notes.dpop', /no token would be accepted/);
   });
 });
