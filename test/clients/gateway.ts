@@ -26,6 +26,8 @@ export interface TestGatewayOptions {
   readonly accounts?: readonly Account[];
   /** For what no file may say, such as a token lifetime of seconds. */
   readonly adjust?: (config: Config) => Config;
+  /** Answers for the hosts of client metadata documents. */
+  readonly clientMetadataFetch?: typeof fetch;
 }
 
 export interface Account {
@@ -49,6 +51,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     clock: systemClock,
     log: silentLog,
     environment: process.env,
+    ...(options.clientMetadataFetch ? { clientMetadataFetch: options.clientMetadataFetch } : {}),
   });
   return {
     ...gateway,
