@@ -19,6 +19,7 @@ export type AuthorizationEvent =
   | 'token.issued'
   | 'token.refreshed'
   | 'token.revoked'
+  | 'grant.revoked'
   | 'token.exchanged'
   | 'refresh.reused'
   | 'setup.completed'

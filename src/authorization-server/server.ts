@@ -3,6 +3,7 @@ import type Provider from 'oidc-provider';
 import { messageOf } from '../base/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
 import type { Db } from '../store/index.ts';
+import { createAccountAccess } from './account-access.ts';
 import { createAccountPage } from './account-page.ts';
 import { type Account, type AccountStore, createAccountStore } from './accounts/index.ts';
 import { endJson } from './answers.ts';
@@ -234,7 +235,19 @@ async function createHandlers(
     addresses: foundation.addresses,
     registrationGate: registrationGate(foundation),
     interactions: createInteractions({ options, provider, accounts, ways, forms, audit }),
-    account: createAccountPage({ options, sessions, ways, isLocal, forms, audit }),
+    account: createAccountPage({
+      options,
+      sessions,
+      ways,
+      isLocal,
+      access: createAccountAccess({
+        grants: foundation.grants,
+        noticeRevocations: () => foundation.revocations.refresh(),
+        audit,
+      }),
+      forms,
+      audit,
+    }),
     setup: hasPasswords(options) ? setup.handle : endNoSetup,
     signInCallback: ways.provider?.callback ?? null,
   });

@@ -6,6 +6,7 @@ import { auditQuery, auditTail } from './commands/audit.ts';
 import { configCheck, configExplain } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { protect } from './commands/protect.ts';
+import { grantsList, revoke } from './commands/revoke.ts';
 import { serve } from './commands/serve.ts';
 import { usersAdd, usersList, usersRemove } from './commands/users.ts';
 import { reportFailure } from './failure.ts';
@@ -24,6 +25,8 @@ const commands: readonly Command[] = [
   usersAdd,
   usersList,
   usersRemove,
+  grantsList,
+  revoke,
 ];
 
 /** Runs what was typed. @returns the exit code: 0, 1 (failed) or 2 (usage or configuration) */

@@ -278,7 +278,7 @@ describe('sign-in and consent pages', () => {
     const browser = new Browser();
     await obtainToken(as, client_id, { browser });
     const silent = await browser.request(codeRequest(as, client_id, { prompt: 'none' }).url.href);
-    assert.match(silent.headers.get('location') ?? '', /error=interaction_required/);
+    assert.match(silent.headers.get('location') ?? '', /error=(interaction|consent)_required/);
   });
 });
 

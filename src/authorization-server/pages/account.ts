@@ -1,13 +1,18 @@
 import { html } from 'hono/html';
+import type { AccessItem } from '../account-access.ts';
 import type { ProtectedResource } from '../authorization-server.ts';
 import { type Html, layout } from './layout.ts';
 import { type PasskeyForm, passkeyEnrolment } from './passkey.ts';
+import { displayText } from './text.ts';
 
 export interface AccountPage {
   readonly name: string;
   readonly role: string;
   readonly resources: readonly ProtectedResource[];
   readonly signOutAction: string;
+  /** What the person allowed, newest first. */
+  readonly access: readonly AccessItem[];
+  readonly endAccessAction: string;
   readonly csrf: string;
   /** Null: there are no passkeys, or not for this account. */
   readonly passkeys: PasskeySection | null;
@@ -36,12 +41,33 @@ ${page.error === null ? '' : html`<p class="error" role="alert">${page.error}</p
 <h2>Next: connect an application</h2>
 <p>Give your MCP client one of these addresses. It will bring you back here to allow the access.</p>
 <ul>${page.resources.map(({ name, resource }) => html`<li>${name}: <code>${resource}</code></li>`)}</ul>
+${accessSection(page)}
 ${page.passkeys === null ? '' : passkeySection(page.passkeys, page.csrf)}
 <form method="post" action="${page.signOutAction}">
 <input type="hidden" name="csrf" value="${page.csrf}">
 <div class="actions"><button type="submit" class="quiet">Sign out</button></div>
 </form>`,
   );
+}
+
+function accessSection({ access, endAccessAction, csrf }: AccountPage): Html {
+  const items = access.map(
+    (item) => html`<li>${accessClient(item)}, since ${item.since} UTC
+${item.resources.map(({ resource, scopes }) => html`<br><code>${resource}</code>: ${scopes.join(', ')}`)}
+<form method="post" action="${endAccessAction}">
+<input type="hidden" name="csrf" value="${csrf}">
+<input type="hidden" name="grant" value="${item.id}">
+<button type="submit" class="link">End this access</button>
+</form></li>`,
+  );
+  return html`<h2>Applications that may act for you</h2>
+${access.length === 0 ? html`<p>None.</p>` : html`<ul>${items}</ul>`}`;
+}
+
+/** The name is the client's own claim, so the id stands beside it. */
+function accessClient({ client, clientName }: AccessItem): Html {
+  const id = html`<code>${displayText(client, 200)}</code>`;
+  return clientName === null ? id : html`<strong>${displayText(clientName)}</strong> (${id})`;
 }
 
 function passkeySection({ list, removeAction, enrolment, confirmUrl }: PasskeySection, csrf: string): Html {

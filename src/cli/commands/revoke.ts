@@ -1,0 +1,175 @@
+import { OperationError, timestamp } from '../../base/index.ts';
+import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { dataOptions, findDataDirectory } from '../data-directory.ts';
+
+type Grants = ReturnType<typeof import('../../authorization-server/index.ts')['openGrants']>;
+
+const kinds = ['grant', 'client', 'user', 'jti'] as const;
+type Kind = (typeof kinds)[number];
+
+/** What a revocation did, as it is told and recorded. */
+interface Revoked {
+  readonly event: 'grant.revoked' | 'client.revoked' | 'user.revoked' | 'token.revoked';
+  readonly grants: number;
+  readonly text: string;
+  readonly client_id?: string;
+  readonly subject?: string;
+  readonly data: Readonly<Record<string, string | number>>;
+}
+
+/** `portcullis revoke`. */
+export const revoke: Command = {
+  name: 'revoke',
+  summary: 'end tokens: of a grant, a client, somebody, or one',
+  usage: ['grant ID | client ID | user NAME | jti ID [--data DIR]'],
+  words: ['KIND', 'ID'],
+  options: dataOptions,
+  notes:
+    'A gateway that runs refuses the tokens within auth.revocation.withinSeconds (default 5) and ends their streams.\nWhoever may sign in can allow the access again: to keep somebody out, use users remove.',
+  async run(given, context) {
+    const { kind, id } = wanted(given, context);
+    const directory = await findDataDirectory(given, context);
+    return withGrants(directory, context, async (grants) => {
+      const revoked = end(grants, kind, id);
+      await record(directory, context, revoked);
+      if (context.json) context.output.json({ ok: true, kind, id, grants: revoked.grants });
+      else context.output.line(revoked.text);
+    });
+  },
+};
+
+/** `portcullis grants list`. */
+export const grantsList: Command = {
+  name: 'grants list',
+  summary: 'list what people allowed to which clients',
+  usage: ['[--user NAME] [--data DIR]'],
+  options: { user: { value: 'NAME', help: 'of this person' }, ...dataOptions },
+  notes: 'Names of clients are their own claims.',
+  async run(given, context) {
+    const { output, json } = context;
+    return withGrants(await findDataDirectory(given, context), context, (grants) => {
+      const name = given.text('user');
+      const found = grants.list(name === undefined ? {} : { accountId: accountOf(grants, name) });
+      const shown = found.map(({ id, clientId, clientName, accountName, createdAt, resources }) => ({
+        id,
+        user: accountName,
+        client_id: clientId,
+        client_name: clientName,
+        created: timestamp(createdAt),
+        resources,
+      }));
+      if (json) output.json({ grants: shown });
+      else if (shown.length === 0) output.line('Nobody has allowed anything.');
+      else for (const grant of shown) printGrant(grant, output);
+    });
+  },
+};
+
+interface ShownGrant {
+  readonly id: string;
+  readonly user: string | null;
+  readonly client_id: string;
+  readonly client_name: string | null;
+  readonly created: string;
+  readonly resources: readonly { readonly resource: string; readonly scopes: readonly string[] }[];
+}
+
+function printGrant(grant: ShownGrant, output: CommandContext['output']): void {
+  const name = grant.client_name === null ? '' : ` (${printable(grant.client_name)})`;
+  output.line(`${grant.id}  ${grant.created}  ${grant.user ?? 'somebody who is gone'}`);
+  output.line(`    ${printable(grant.client_id)}${name}`);
+  for (const { resource, scopes } of grant.resources) output.line(`    ${resource}: ${scopes.join(' ')}`);
+}
+
+/** One line without what a terminal obeys. @param text attacker-controlled */
+function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '').slice(0, 200);
+}
+
+function wanted({ words: [kind, id] }: Given, { self }: CommandContext): { kind: Kind; id: string } {
+  const known = kinds.find((one) => one === kind);
+  if (known === undefined) {
+    throw new UsageError(
+      kind === undefined ? 'what to revoke is missing' : 'this cannot be revoked',
+      `write ${self} revoke ${kinds.join('|')} ID`,
+    );
+  }
+  if (id === undefined || id.length === 0 || id.length > 2048) {
+    throw new UsageError(`the ${known === 'user' ? 'name' : 'id'} is missing`, `see ${self} grants list`);
+  }
+  return { kind: known, id };
+}
+
+function end(grants: Grants, kind: Kind, id: string): Revoked {
+  switch (kind) {
+    case 'grant': {
+      const found = grants.find(id);
+      if (found === undefined || !grants.end(id)) throw missing('there is no such grant');
+      const { clientId: client_id, accountId: subject } = found;
+      const text = `Revoked ${id}.`;
+      return { event: 'grant.revoked', grants: 1, text, client_id, subject, data: { grant_id: id } };
+    }
+    case 'client': {
+      const { grants: count, registered } = grants.endClient(id);
+      const gone = registered ? ' Its registration is gone too.' : '';
+      const text = `Revoked ${counted(count)} of this client.${gone}`;
+      return { event: 'client.revoked', grants: count, text, client_id: id, data: { grants: count } };
+    }
+    case 'user': {
+      const subject = accountOf(grants, id);
+      const count = grants.endAccount(subject);
+      const text = `Revoked ${counted(count)} of ${printable(id)}, and signed them out.`;
+      return { event: 'user.revoked', grants: count, text, subject, data: { grants: count } };
+    }
+    case 'jti': {
+      grants.endToken(id);
+      return { event: 'token.revoked', grants: 0, text: 'Revoked this token.', data: { jti: id } };
+    }
+  }
+}
+
+function counted(count: number): string {
+  return count === 1 ? '1 grant' : `${count} grants`;
+}
+
+function accountOf(grants: Grants, name: string): string {
+  const id = grants.accountId(name);
+  if (id === undefined)
+    throw new OperationError('there is no such account', { hint: 'portcullis users list' });
+  return id;
+}
+
+function missing(message: string): OperationError {
+  return new OperationError(message, { hint: 'portcullis grants list' });
+}
+
+/** Into the trail of the gateway, to which several processes may write. */
+async function record(directory: string, { clock }: CommandContext, revoked: Revoked): Promise<void> {
+  const { createAuditTrail } = await import('../../audit/index.ts');
+  const { silentLog } = await import('../../base/index.ts');
+  const trail = await createAuditTrail({ dataDir: directory, clock, log: silentLog });
+  const { event, client_id = null, subject = null, data } = revoked;
+  trail.event({
+    timestamp: timestamp(clock.now()),
+    event,
+    client_id,
+    subject,
+    data: { ...data, by: 'command line' },
+  });
+  await trail.close();
+}
+
+async function withGrants(
+  directory: string,
+  { clock }: CommandContext,
+  work: (grants: Grants) => void | Promise<void>,
+): Promise<0> {
+  const { openGrants } = await import('../../authorization-server/index.ts');
+  const grants = openGrants(directory, clock);
+  try {
+    await work(grants);
+  } finally {
+    grants.close();
+  }
+  return exitCodes.ok;
+}
