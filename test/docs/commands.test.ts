@@ -16,7 +16,7 @@ const marked = (mark: string) => blocks.filter((block) => block.mark === mark);
 const named = ({ document, line }: { document: string } & Block) => `${document}:${line}`;
 
 /** What the documents' configurations refer to. */
-const secrets = { NOTES_KEY: 'a', TICKETS_KEY: 'b' };
+const secrets = { NOTES_KEY: 'a', TICKETS_KEY: 'b', OIDC_CLIENT_SECRET: 'c' };
 
 let directory = '';
 before(() => {
