@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { startIssuedGateway } from './gateway.ts';
 import { challenged, Replay } from './replay.ts';
 import { type ReplayGateway, startReplayGateway } from './replay-gateway.ts';
 
@@ -90,6 +92,15 @@ describe('claude.ai and Claude Desktop', () => {
   });
 });
 
+/** 2026-07-28 keys, which it sends in requests of 2025-11-25, and keys of its own. */
+const mixedMeta = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'ChatGPT', version: '1.0.0' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+  'openai/userAgent': 'ChatGPT',
+  'openai/locale': 'en-GB',
+};
+
 describe('ChatGPT', () => {
   const client_id = 'https://chatgpt.com/oauth/mcp/client.json';
   const jwks_uri = 'https://chatgpt.com/oauth/mcp/jwks.json';
@@ -151,15 +162,7 @@ describe('ChatGPT', () => {
     };
     const headers = await chatgpt.session(await signIn(scope));
     assert.equal(headers['mcp-protocol-version'], '2025-11-25');
-    // 2026-07-28 keys in a request of 2025-11-25, and keys of its own.
-    const _meta = {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientInfo': { name: 'ChatGPT', version: '1.0.0' },
-      'io.modelcontextprotocol/clientCapabilities': {},
-      'openai/userAgent': 'ChatGPT',
-      'openai/locale': 'en-GB',
-    };
-    const list = await chatgpt.rpc({ method: 'tools/list', params: { _meta } }, headers);
+    const list = await chatgpt.rpc({ method: 'tools/list', params: { _meta: mixedMeta } }, headers);
     assert.equal(list.status, 200, JSON.stringify(list.body));
     const tools = new Map(list.body.result.tools.map((tool: { name: string }) => [tool.name, tool]));
     const listed = tools.get('write_note') as {
@@ -173,7 +176,7 @@ describe('ChatGPT', () => {
     assert.match(listed.description, /Locked: needs the scope mcp:tools:write/);
     const call = (name: string, args: object, more = {}) =>
       chatgpt.rpc(
-        { method: 'tools/call', params: { name, arguments: args, _meta } },
+        { method: 'tools/call', params: { name, arguments: args, _meta: mixedMeta } },
         { ...headers, ...more },
       );
     assert.equal((await call('echo', { text: 'seen' })).body.result.content[0].text, 'seen');
@@ -195,5 +198,21 @@ describe('ChatGPT', () => {
       'POST /oauth/token 200',
       'POST /mcp 200',
     ]);
+  });
+});
+
+describe('ChatGPT, in front of a command', () => {
+  it('may mix the eras whatever the command speaks', async () => {
+    const stdio = fileURLToPath(new URL('../support/fixture-server/stdio.ts', import.meta.url));
+    const issued = await startIssuedGateway({ command: [process.execPath, stdio] });
+    try {
+      const chatgpt = new Replay(`${issued.gateway.origin}/mcp`, { 'user-agent': 'openai-mcp/1.0.0' });
+      const headers = await chatgpt.session(await issued.token());
+      const params = { name: 'echo', arguments: { text: 'seen' }, _meta: mixedMeta };
+      const { body } = await chatgpt.rpc({ method: 'tools/call', params }, headers);
+      assert.equal(body.result?.content[0].text, 'seen', JSON.stringify(body));
+    } finally {
+      await issued.close();
+    }
   });
 });
