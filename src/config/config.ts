@@ -9,7 +9,12 @@ export interface Config {
   /** Origin that clients type, without a trailing slash: `https://mcp.example.com`. Never taken from a Host header. */
   readonly publicUrl: string;
   readonly listen: { readonly host: string; readonly port: number };
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly tls: {
+    readonly certFile: string;
+    readonly keyFile: string;
+    /** Who issues the certificates of clients; null: they are not asked for. */
+    readonly clientCaFile: string | null;
+  } | null;
   /** CIDR blocks whose X-Forwarded-For / -Proto is believed. */
   readonly trustedProxies: readonly string[];
   /** Directory of the embedded store and the keys. Absolute. */

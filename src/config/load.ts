@@ -79,7 +79,7 @@ export async function configFrom(source: Source, environment: Environment): Prom
 
 async function findUnreadable({ tls }: PartialFileConfig, directory: string): Promise<Finding[]> {
   if (!tls) return [];
-  const { certFile, keyFile } = tlsFiles(tls, directory);
+  const { certFile, keyFile, clientCaFile } = tlsFiles(tls, directory);
   const one = async (path: string[], file: string): Promise<Finding[]> =>
     access(file, constants.R_OK).then(
       () => [],
@@ -87,7 +87,12 @@ async function findUnreadable({ tls }: PartialFileConfig, directory: string): Pr
         { path, message: `${file} cannot be read`, hint: 'put a PEM file there that this user may read' },
       ],
     );
-  return [...(await one(['tls', 'cert'], certFile)), ...(await one(['tls', 'key'], keyFile))];
+  const authority = ['tls', 'clientCertificates', 'ca'];
+  return [
+    ...(await one(['tls', 'cert'], certFile)),
+    ...(await one(['tls', 'key'], keyFile)),
+    ...(clientCaFile === null ? [] : await one(authority, clientCaFile)),
+  ];
 }
 
 /** All faults in one list, in the order of the file. */

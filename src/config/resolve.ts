@@ -45,12 +45,15 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
   });
 }
 
-export function tlsFiles(
-  tls: NonNullable<FileConfig['tls']>,
-  directory: string,
-): { certFile: string; keyFile: string } {
-  const cert = typeof tls.cert === 'string' ? tls.cert : tls.cert.file;
-  return { certFile: resolvePath(directory, cert), keyFile: resolvePath(directory, tls.key.file) };
+export function tlsFiles(tls: NonNullable<FileConfig['tls']>, directory: string): NonNullable<Config['tls']> {
+  const path = (written: string | { readonly file: string }) =>
+    resolvePath(directory, typeof written === 'string' ? written : written.file);
+  const { cert, key, clientCertificates } = tls;
+  return {
+    certFile: path(cert),
+    keyFile: path(key),
+    clientCaFile: clientCertificates ? path(clientCertificates.ca) : null,
+  };
 }
 
 function server(

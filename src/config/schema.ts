@@ -131,7 +131,16 @@ export const fileSchema = z.strictObject({
       port: z.int().min(1).max(65_535).default(4180),
     })
     .prefault({}),
-  tls: z.strictObject({ cert: z.union([nonEmpty, fileReference]), key: fileReference }).optional(),
+  tls: z
+    .strictObject({
+      cert: z.union([nonEmpty, fileReference]),
+      key: fileReference,
+      clientCertificates: z
+        .strictObject({ ca: z.union([nonEmpty, fileReference]) })
+        .optional()
+        .meta({ description: 'Ask clients for a certificate; tokens may be bound to it (RFC 8705).' }),
+    })
+    .optional(),
   trustedProxies: z.array(network).max(256).default([]),
   data: nonEmpty.meta({ description: 'Directory of the embedded store and the keys.' }),
   mode: z.literal('enforce').default('enforce'),

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Refusal, refuse } from '../base/index.ts';
 import { type IncomingRequest, type Reply, RequestHeaders } from '../pipeline/index.ts';
 
+import { certificateOf } from './tls.ts';
+
 /** node:http → what the pipeline takes. */
 export function incomingRequest(request: IncomingMessage, search: string, address: string): IncomingRequest {
   return {
@@ -9,6 +11,7 @@ export function incomingRequest(request: IncomingMessage, search: string, addres
     search,
     headers: new RequestHeaders(request.rawHeaders),
     address,
+    certificate: () => certificateOf(request),
     body: (maxBytes, take) => readBody(request, maxBytes, take),
   };
 }

@@ -9,7 +9,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo, Socket } from 'node:net';
 import { OperationError } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
-import { readTls } from './tls.ts';
+import { clientCertificateOptions, readTls } from './tls.ts';
 
 /** Bounds on what a connection may take before a whole request has come. Answers may last as long as they like. */
 const limits = {
@@ -34,7 +34,10 @@ export async function listen(
   const options = { ...limits, keepAliveTimeout: config.http.keepAliveSeconds * 1000 };
   const listener: RequestListener = onRequest;
   const server = config.tls
-    ? createTlsServer({ ...options, ...readTls(config.tls) }, listener)
+    ? createTlsServer(
+        { ...options, ...readTls(config.tls), ...clientCertificateOptions(config.tls) },
+        listener,
+      )
     : createServer(options, listener);
   server.maxConnections = maxConnections;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
