@@ -16,11 +16,9 @@ const claimName = z.string().min(1).max(256);
 
 const introspection = z
   .strictObject({
-    endpoint: trustedUrl
-      .optional()
-      .meta({
-        description: 'Where tokens are asked about; read from the metadata of the issuer unless given.',
-      }),
+    endpoint: trustedUrl.optional().meta({
+      description: 'Where tokens are asked about; read from the metadata of the issuer unless given.',
+    }),
     clientId: nonEmpty.max(512),
     clientSecret: secretReference.optional(),
     privateKey: fileReference.optional().meta({ description: 'For private_key_jwt: PEM or JWK.' }),
