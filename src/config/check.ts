@@ -13,6 +13,7 @@ export function checkTogether(config: PartialFileConfig): Finding[] {
   return [
     ...checkExposure(config),
     ...checkPaths(config.servers),
+    ...checkAssertions(config.servers),
     ...checkRules(config),
     ...checkAuth(config),
   ];
@@ -62,6 +63,17 @@ function checkPaths(servers: FileConfig['servers'] | undefined): Finding[] {
         hint: `give each its own, such as /${name}/mcp`,
       },
     ];
+  });
+}
+
+/** One header cannot be both a fixed credential and the assertion. */
+function checkAssertions(servers: FileConfig['servers'] | undefined): Finding[] {
+  return Object.entries(servers ?? {}).flatMap(([name, { upstream }]): Finding[] => {
+    if (!('url' in upstream) || upstream.assertion === undefined) return [];
+    const own = upstream.assertion.header.toLowerCase();
+    const clash = Object.keys(upstream.headers).find((header) => header.toLowerCase() === own);
+    const path = ['servers', name, 'upstream', 'assertion', 'header'];
+    return clash ? [{ path, message: 'is among the headers too', hint: 'choose another' }] : [];
   });
 }
 

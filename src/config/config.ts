@@ -65,6 +65,8 @@ export interface HttpUpstreamConfig {
   readonly url: string;
   /** Added to each request, such as an API key of the upstream. */
   readonly headers: Readonly<Record<string, Secret>>;
+  /** A signed statement of who calls, with each request. `header` in lower case; audience null: the URL as written. */
+  readonly assertion?: { readonly header: string; readonly audience: string | null } | null;
   /** Time to the first byte of an answer. */
   readonly requestTimeoutMs: number;
   readonly connections: number;

@@ -79,7 +79,11 @@ function upstream(name: string, file: FileConfig, context: ResolveContext): Serv
   const requestTimeoutMs = milliseconds(written.timeout);
   if ('url' in written) {
     const headers = secretsOf('headers', written.headers);
-    return { kind: 'http', url: written.url, headers, requestTimeoutMs, connections: written.connections };
+    const { url, connections } = written;
+    const assertion = written.assertion
+      ? { header: written.assertion.header.toLowerCase(), audience: written.assertion.audience ?? null }
+      : null;
+    return { kind: 'http', url, headers, assertion, requestTimeoutMs, connections };
   }
   return {
     kind: 'stdio',

@@ -5,6 +5,7 @@ import { machinesShape } from './machines.ts';
 import { fileReference, secretReference } from './secret-reference.ts';
 import { signInShape } from './sign-in.ts';
 import {
+  assertionHeader,
   duration,
   environmentName,
   headerName,
@@ -42,6 +43,13 @@ const httpUpstream = z.strictObject({
   headers: z.record(headerName, secretReference).default({}),
   timeout: duration.default('60s'),
   connections: z.int().min(1).max(10_000).default(256),
+  assertion: z
+    .strictObject({
+      header: assertionHeader.default('x-portcullis-assertion'),
+      audience: nonEmpty.max(2048).optional().meta({ description: 'The url as written, unless given.' }),
+    })
+    .optional()
+    .meta({ description: 'Send a signed assertion of who calls with each request.' }),
 });
 
 const server = z.strictObject({

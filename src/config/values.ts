@@ -66,6 +66,18 @@ export const headerName = text((value) => {
     : null;
 });
 
+/** Of the signed assertion: never one that carries a credential or that the gateway sets for another purpose. */
+export const assertionHeader = text((value) => {
+  if (
+    !/^[A-Za-z0-9-]{1,64}$/.test(value) ||
+    managedHeaders.test(value) ||
+    /^(?:authorization|cookie)$/i.test(value)
+  ) {
+    return { message: 'is no name for the assertion', hint: 'write a name such as x-portcullis-assertion' };
+  }
+  return null;
+});
+
 const reservedPaths = ['/oauth', '/.well-known', '/healthz', '/readyz', '/setup', '/account', '/console'];
 
 /** Canonical, so that the path that is typed, routed, signed and compared is one and the same. */

@@ -3,6 +3,7 @@ import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '
 import type { Config } from '../config/index.ts';
 import { createOutbound } from '../outbound/index.ts';
 import { createSessionSeal, OpenStreams } from '../pipeline/index.ts';
+import { createAssertionSigner } from '../upstream/index.ts';
 import { masterKey } from './master-key.ts';
 import { unreloadable } from './reload.ts';
 import { fault, route } from './routes.ts';
@@ -63,6 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limiter: createLimits(),
     outbound: createOutbound(),
     sessions: createSessionSeal(key.derive('sessions')),
+    assertions: createAssertionSigner({ issuer: options.config.publicUrl, clock, derive: key.derive }),
     streams: new OpenStreams(keepAliveMs),
     replay: createReplayGuard(clock),
     nonceKey: key.derive('dpop nonces'),

@@ -4,6 +4,7 @@ import { messageOf, type Refusal } from '../base/index.ts';
 import type { ResourceMetadata } from '../identity/index.ts';
 import { retryAfterHeader } from '../limits/index.ts';
 import { handle, type ProtectedServer, type Runtime } from '../pipeline/index.ts';
+import { assertionKeysPath } from '../upstream/index.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import type { Front } from './front.ts';
 import type { Health } from './health.ts';
@@ -18,6 +19,8 @@ export interface Site {
   /** RFC 9728 path → document. */
   readonly resourceMetadata: ReadonlyMap<string, ResourceMetadata>;
   readonly authorizationServer: AuthorizationServer | null;
+  /** Public keys of what upstreams are told: RFC 7517. */
+  readonly assertionKeys: () => object;
   readonly front: Front;
   readonly peer: PeerReader;
   readonly health: Health;
@@ -43,6 +46,7 @@ export async function route(request: IncomingMessage, response: ServerResponse, 
   if (visit.refusal) return refused(visit, site);
   const document = site.resourceMetadata.get(visit.path);
   if (document) return serveDocument(visit, document, site);
+  if (visit.path === assertionKeysPath) return serveDocument(visit, site.assertionKeys(), site);
   if (site.authorizationServer?.owns(visit.path))
     return serveAuthorization(visit, site.authorizationServer, site);
   return send(visit, { status: 404, headers: site.headers, body: { error: 'not_found' } });
@@ -84,7 +88,7 @@ async function serveMcp(visit: Visit, server: ProtectedServer, site: Site): Prom
   );
 }
 
-function serveDocument(visit: Visit, document: ResourceMetadata, site: Site): void {
+function serveDocument(visit: Visit, document: object, site: Site): void {
   // Public by design (RFC 9728 section 3): any page may read it, with no credentials involved.
   const headers = {
     ...site.headers,

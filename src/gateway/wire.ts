@@ -35,6 +35,7 @@ import {
 } from '../pipeline/index.ts';
 import { builtInScopes, compilePolicy, describeScope, type Policy } from '../policy/index.ts';
 import {
+  type AssertionSigner,
   type Catalog,
   createCatalog,
   createHttpUpstream,
@@ -63,6 +64,7 @@ export interface Parts {
   readonly replay: ReplayGuard;
   /** Derives the nonces that proofs are asked for. */
   readonly nonceKey: Uint8Array;
+  readonly assertions: AssertionSigner;
   readonly isStopping: () => boolean;
 }
 
@@ -151,7 +153,7 @@ async function newBackend(server: ServerConfig, parts: Parts): Promise<Backend> 
   const { clock, log, environment } = parts;
   const upstream =
     server.upstream.kind === 'http'
-      ? await createHttpUpstream({ name, config: server.upstream, log })
+      ? await createHttpUpstream({ name, config: server.upstream, log, assertions: parts.assertions })
       : createStdioUpstream({ name, config: server.upstream, clock, log, environment });
   return { config: server, upstream, catalog: createCatalog({ name, upstream, clock, log }) };
 }
@@ -297,6 +299,7 @@ function siteOf({ config, parts, servers, authorizationServer, before }: SitePar
     servers: new Map(config.servers.map(({ path }, index) => [path, required(servers[index])])),
     resourceMetadata: documents(config, servers, authorizationServer),
     authorizationServer,
+    assertionKeys: () => parts.assertions.publicKeys(),
     front: createFront(config),
     peer: createPeerReader(config.trustedProxies),
     health: createHealth(

@@ -2,6 +2,7 @@ import type { Dispatcher, Pool } from 'undici';
 import { type Log, messageOf, type Secret } from '../base/index.ts';
 import type { HttpUpstreamConfig } from '../config/index.ts';
 import { isNamed } from '../protocol/index.ts';
+import type { AssertionSigner } from './assertion.ts';
 import type {
   AnswerHead,
   AnswerSink,
@@ -23,8 +24,11 @@ export async function createHttpUpstream(options: {
   name: string;
   config: HttpUpstreamConfig;
   log: Log;
+  /** Needed where the configuration asks for assertions. */
+  assertions?: AssertionSigner;
 }): Promise<Upstream> {
   const { config } = options;
+  const assert = assertionHeader(config, options.assertions);
   const url = new URL(config.url);
   const path = `${url.pathname}${url.search}`;
   // Two pools, so that open streams can never use up the connections that calls need.
@@ -46,7 +50,7 @@ export async function createHttpUpstream(options: {
         return exchange;
       }
       const method = request.httpMethod;
-      const headers = headersFor(request, configured);
+      const headers = { ...headersFor(request, configured), ...assert(request) };
       // An idempotent request would be sent again on a broken connection: a call must leave at most once.
       const pool = isStream(request) ? streams : calls;
       pool.dispatch({ path, method, headers, body: request.body, idempotent: false }, exchange);
@@ -61,6 +65,19 @@ export async function createHttpUpstream(options: {
       await Promise.all([calls.destroy(), streams.destroy()]);
     },
   };
+}
+
+/** Who calls, in a header that no client can send: theirs are not forwarded, and this one comes last. */
+function assertionHeader(
+  { assertion, url }: HttpUpstreamConfig,
+  signer: AssertionSigner | undefined,
+): (request: UpstreamRequest) => Record<string, string> {
+  if (!assertion) return () => ({});
+  if (!signer) throw new Error('assertions are configured, and nothing can sign them');
+  const audience = assertion.audience ?? url;
+  return ({ requestId, principal = null }) => ({
+    [assertion.header]: signer.sign({ audience, requestId, principal }),
+  });
 }
 
 /** undici is loaded where there is such an upstream: the others do without 20 MB. */

@@ -1,3 +1,10 @@
+export {
+  type AssertedCall,
+  type AssertionSigner,
+  assertionKeysPath,
+  assertionType,
+  createAssertionSigner,
+} from './assertion.ts';
 export { type Catalog, createCatalog } from './catalog.ts';
 export { createHttpUpstream } from './http.ts';
 export { createStdioUpstream } from './stdio.ts';

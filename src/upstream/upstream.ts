@@ -1,3 +1,4 @@
+import type { Principal } from '../identity/index.ts';
 import type { Era, Message } from '../protocol/index.ts';
 
 /**
@@ -35,6 +36,8 @@ export interface UpstreamRequest {
   readonly session: string | null;
   /** Who calls, for `isolation: principal`. Null for the gateway's own calls (reading the tool list). */
   readonly principalKey: string | null;
+  /** The same in full, for an assertion. Absent for the gateway's own calls. */
+  readonly principal?: Principal;
   /** Headers of the client that may travel on, lower-case names, already allow-listed (`forwardableHeaders`). */
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -29,6 +29,7 @@ export function forward(call: ClearedCall, sink: AnswerSink): Exchange {
       revision: call.revision,
       session: call.session,
       principalKey: call.principal.key,
+      principal: call.principal,
       headers,
     },
     sink,
