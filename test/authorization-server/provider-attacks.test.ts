@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { decodeJwt } from 'jose';
+import { openAccounts } from '../../src/authorization-server/index.ts';
 import { type HostileProvider, startHostileProvider } from '../support/identity-provider/hostile-provider.ts';
 import { callbackPath, comeBack, follow, goToProvider, providerConfig } from './provider-sign-in.ts';
 import {
@@ -373,10 +374,10 @@ describe('sign-in at an identity provider', () => {
   it('does not let back in who was removed here', async () => {
     provider.lies = { subject: 'put out' };
     await tokenAfter();
-    const db = new DatabaseSync(`${as.dataDir}/authorization.db`);
-    db.exec(`PRAGMA foreign_keys = ON;
-      DELETE FROM accounts WHERE id = (SELECT account_id FROM external_identities WHERE subject = 'put out')`);
-    db.close();
+    const accounts = openAccounts(as.dataDir, clock);
+    const { subject } = as.events.findLast(({ event }) => event === 'signin.succeeded') ?? {};
+    accounts.remove(accounts.list().find(({ id }) => id === subject)?.name ?? '');
+    accounts.close();
     await refusedWith({ subject: 'put out' }, 403);
   });
 });
