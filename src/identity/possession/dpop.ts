@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import { calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose';
+import { type CryptoKey, calculateJwkThumbprint, EmbeddedJWK, type JWK, jwtVerify } from 'jose';
 import { type Clock, messageOf, type Refusal, refuse } from '../../base/index.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import { readJwt } from '../jwt.ts';
 import type { Nonces } from './nonces.ts';
 import type { ReplayGuard } from './replay.ts';
@@ -16,6 +17,8 @@ export const proofLifetimeMs = (maxAgeSeconds + skewSeconds) * 1000;
 
 const maxProofLength = 8192;
 const maxIdLength = 256;
+/** A JWK of a key that we take fits; one that its sender has stuffed is not kept. */
+const maxKeptLength = 1024;
 
 export interface ProofContext {
   readonly token: string;
@@ -27,7 +30,15 @@ export interface ProofContext {
   readonly replay: ReplayGuard;
   /** Null where no nonce is asked for. */
   readonly nonces: Nonces | null;
+  readonly keys: ProofKeys;
   readonly clock: Clock;
+}
+
+/** Keys that were imported before, by the text of their JWK: importing costs more than verifying. */
+export type ProofKeys = BoundedMap<{ readonly thumbprint: string; readonly key: CryptoKey }>;
+
+export function createProofKeys(): ProofKeys {
+  return new BoundedMap(10_000);
 }
 
 /**
@@ -39,17 +50,23 @@ export async function checkProof(proof: string, context: ProofContext): Promise<
   const reading = proof.length <= maxProofLength ? readJwt(proof) : null;
   if (reading?.kind !== 'jwt') return invalid('the proof is no JWT');
   const { header, claims } = reading;
-  const key = await keyFault(header['jwk'], context.key);
-  if (key !== null) return key;
   const fault = claimFault(claims, context);
   if (fault !== null) return invalid(fault);
+  const written = JSON.stringify([header['alg'], header['jwk']]);
+  const known = context.keys.get(written);
+  const wrong = known
+    ? keyMismatch(known.thumbprint, context.key)
+    : await keyFault(header['jwk'], context.key);
+  if (wrong !== null) return wrong;
   try {
-    await jwtVerify(proof, EmbeddedJWK, {
+    const { key } = await jwtVerify(proof, known ? () => known.key : EmbeddedJWK, {
       typ: 'dpop+jwt',
       algorithms: [...dpopAlgorithms],
       currentDate: new Date(context.clock.now()),
       clockTolerance: skewSeconds,
     });
+    if (!known && written.length <= maxKeptLength)
+      context.keys.set(written, { thumbprint: context.key, key: key as CryptoKey });
   } catch (error) {
     return invalid(messageOf(error));
   }
@@ -64,10 +81,14 @@ async function keyFault(jwk: unknown, expected: string): Promise<Refusal | null>
   // A large exponent or modulus makes a verification as dear as its sender likes.
   if (kty === 'RSA' && (String(n).length > 683 || String(e).length > 6)) return invalid('an outsize RSA key');
   try {
-    if ((await calculateJwkThumbprint(jwk as JWK)) === expected) return null;
+    return keyMismatch(await calculateJwkThumbprint(jwk as JWK), expected);
   } catch (error) {
     return invalid(messageOf(error));
   }
+}
+
+function keyMismatch(thumbprint: string, expected: string): Refusal | null {
+  if (thumbprint === expected) return null;
   return refuse('token_binding', 'The access token is not valid here', {
     detail: 'the proof is by another key than the token is bound to',
   });

@@ -1,6 +1,6 @@
 import { type Clock, type Refusal, refuse } from '../../base/index.ts';
 import type { Confirmation } from '../confirmation.ts';
-import { checkProof } from './dpop.ts';
+import { checkProof, createProofKeys } from './dpop.ts';
 import type { Nonces } from './nonces.ts';
 import type { ReplayGuard } from './replay.ts';
 
@@ -41,6 +41,7 @@ export interface PossessionOptions {
 }
 
 export function createPossession({ mode, ...options }: PossessionOptions): Possession {
+  const keys = createProofKeys();
   return async (token, confirmation, presentation) => {
     const { scheme, proof, httpMethod } = presentation;
     const certificate = confirmation?.certificate ?? null;
@@ -51,7 +52,7 @@ export function createPossession({ mode, ...options }: PossessionOptions): Posse
     if (mode === 'off') return mismatch('DPoP is off for this server');
     if (key === null) return mismatch('the token is not bound to a key');
     if (proof === null) return refuse('proof_invalid', 'The proof of possession is missing');
-    return checkProof(proof, { token, key, httpMethod, ...options });
+    return checkProof(proof, { token, key, httpMethod, keys, ...options });
   };
 }
 
