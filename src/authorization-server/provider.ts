@@ -10,6 +10,7 @@ import {
   createFetchPolicy,
   isTrustedHost,
   registeredClientId,
+  rememberingFetch,
   withoutRedirects,
 } from './clients/index.ts';
 import { cookieSettings } from './cookies.ts';
@@ -139,7 +140,9 @@ function configuration(parts: ProviderParts): Configuration {
       Session: sessionHours * 3600,
     },
     clientBasedCORS: () => false,
-    fetch: withoutRedirects(parts.fetchDocument) as NonNullable<Configuration['fetch']>,
+    fetch: withoutRedirects(rememberingFetch(parts.fetchDocument, options.clock)) as NonNullable<
+      Configuration['fetch']
+    >,
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 1 },
     renderError(ctx, out, error) {
       options.log.info({ error: out.error, detail: detailOf(error) }, 'authorization request refused');

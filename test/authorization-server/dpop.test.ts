@@ -6,6 +6,7 @@ import {
   decodeJwt,
   exportJWK,
   generateKeyPair,
+  type JWK,
   type JWTPayload,
   SignJWT,
 } from 'jose';
@@ -142,7 +143,7 @@ describe('DPoP at the token endpoint (RFC 9449)', () => {
     'an old date': (owner) => owner.prove(endpoint, { claims: { iat: 1_000_000_000 } }),
     'a date to come': (owner) => owner.prove(endpoint, { claims: { iat: 4_000_000_000 } }),
     'a nonce that is not ours': (owner) => owner.prove(endpoint, { claims: { nonce: 'x' } }),
-    'no id': (owner) => owner.prove(endpoint, { claims: { jti: undefined } as JWTPayload }),
+    'no id': (owner) => owner.prove(endpoint, { claims: { jti: undefined } as unknown as JWTPayload }),
     'a private key in it': async () => {
       const { privateKey } = await generateKeyPair('ES256', { extractable: true });
       return new SignJWT({ htm: 'POST', htu: endpoint, jti: randomUUID() })
@@ -155,7 +156,7 @@ describe('DPoP at the token endpoint (RFC 9449)', () => {
         .setProtectedHeader({
           alg: 'HS256',
           typ: 'dpop+jwt',
-          jwk: { kty: 'oct', k: Buffer.alloc(32).toString('base64url') },
+          jwk: { kty: 'oct', k: Buffer.alloc(32).toString('base64url') } as JWK,
         })
         .setIssuedAt()
         .sign(Buffer.alloc(32)),

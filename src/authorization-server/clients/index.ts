@@ -13,6 +13,7 @@ export {
   jwtBearerGrant,
   tokenExchangeGrant,
 } from './configured.ts';
+export { rememberingFetch } from './document-cache.ts';
 export { isTrustedHost } from './host-policy.ts';
 export { applyClientRules } from './metadata.ts';
 export { createFetchPolicy, guardedFetch, withoutRedirects } from './metadata-documents.ts';

@@ -31,20 +31,30 @@ function isPublicName(clientId: string): boolean {
   return !privateSuffixes.some((suffix) => host.endsWith(suffix));
 }
 
+const cacheHeaders = ['cache-control', 'expires'];
+
 /**
  * How documents of clients (metadata, key sets) are fetched: through the guarded way out, on which a name that leads to a
- * private address is not even connected to. Errors and sizes are judged there; caching times are ours.
+ * private address is not even connected to. Sizes are judged there; of the headers, those on caching are believed, within
+ * bounds of ours.
  */
 export function guardedFetch(outbound: Outbound, trust: OutboundRequest['trust'] = 'anyone'): typeof fetch {
   return async (input) => {
     const url = input instanceof Request ? input.url : String(input);
-    const document = await outbound.fetchJson({
+    const answer = await outbound.exchange({
       url,
       trust,
+      method: 'GET',
+      headers: { accept: 'application/json' },
       timeoutMs: 2_500,
       maxBytes: 64 * 1024,
     });
-    return Response.json(document);
+    const headers = new Headers();
+    for (const name of ['content-type', ...cacheHeaders]) {
+      const value = answer.headers.get(name);
+      if (value !== null) headers.set(name, value);
+    }
+    return new Response(answer.body, { status: answer.status, headers });
   };
 }
 
