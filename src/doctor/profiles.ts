@@ -133,7 +133,7 @@ export const clientProfiles: readonly ClientProfile[] = [
   },
   {
     id: 'inspector',
-    name: 'MCP Inspector',
+    name: 'Inspector',
     opens: ['initialize'],
     resourceMetadata: everywhere,
     withoutResourceMetadata: 'origin',

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { systemClock } from '../../src/base/index.ts';
+import { diagnose, type Report } from '../../src/doctor/index.ts';
+import { createOutbound } from '../../src/outbound/index.ts';
 import { alice, signInAndConsent } from '../authorization-server/support.ts';
 import { createProvider } from './provider.ts';
 import { type ReplayGateway, startReplayGateway } from './replay-gateway.ts';
@@ -55,4 +58,31 @@ describe('the official clients send, in this order', () => {
       ]);
     });
   }
+});
+
+describe('doctor, asked about the gateway', () => {
+  let report: Report;
+  before(async () => {
+    const outbound = createOutbound();
+    report = await diagnose(new URL(running.url), { outbound, clock: systemClock }).finally(() =>
+      outbound.close(),
+    );
+  });
+
+  it('goes where the official clients go', () => {
+    for (const id of ['sdk-v1', 'sdk-v2']) {
+      const steps = report.clients.find((client) => client.id === id)?.steps ?? [];
+      assert.deepEqual(
+        steps.map(({ method, url, status }) => `${method} ${new URL(url).pathname} ${status}`),
+        ['POST /mcp 401', ...discovery.slice(0, 2)],
+      );
+    }
+  });
+
+  it('has nothing to say against it', () => {
+    for (const { id, verdict, findings } of report.clients) {
+      assert.deepEqual(findings, [], id);
+      assert.equal(verdict, ['claude', 'chatgpt'].includes(id) ? 'when public' : 'connects', id);
+    }
+  });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/base/index.ts';
 import {
@@ -296,4 +297,9 @@ describe('identity providers are known by their issuer', () => {
   ] as const) {
     it(issuer, () => assert.equal(recogniseProvider(issuer)?.name, name));
   }
+});
+
+it('docs/clients.md speaks of every client that doctor knows', () => {
+  const page = readFileSync(new URL('../../docs/clients.md', import.meta.url), 'utf8');
+  for (const { name } of clientProfiles) assert.ok(page.includes(`| ${name}`), name);
 });
