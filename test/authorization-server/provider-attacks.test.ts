@@ -150,9 +150,27 @@ describe('sign-in at an identity provider', () => {
       const { callback } = await upToCallback(new Browser());
       const victim = new Browser();
       await follow(victim, codeRequest(as, clientId).url.href);
+      const asked = provider.requests.length;
       const { status, redirect } = await comeBack(victim, callback);
       assert.equal(status, 400);
       assert.equal(redirect, null);
+      assert.equal(provider.requests.length, asked, 'the code was not even redeemed');
+    });
+
+    it('in another browser, where it would sign in at the account page', async () => {
+      const attacker = new Browser();
+      const html = await (await attacker.request(`${as.url}/account`)).text();
+      const form = formsOf(html).find(({ action }) => action.endsWith('/provider'));
+      const page = await attacker.submit(form?.action ?? '', form?.fields ?? {});
+      const callback = provider.callbackFor(
+        new URL((page.headers.get('refresh') ?? '').replace(/^0; url=/, '')),
+      );
+      const victim = new Browser();
+      await victim.request(`${as.url}/account`);
+      assert.equal((await victim.request(callback)).status, 400);
+      assert.doesNotMatch(await (await victim.request(`${as.url}/account`)).text(), /You are signed in/);
+      assert.equal((await attacker.request(callback)).headers.get('location'), `${as.url}/account`);
+      assert.match(await (await attacker.request(`${as.url}/account`)).text(), /You are signed in/);
     });
 
     it('without a cookie, without a state and with two', async () => {
