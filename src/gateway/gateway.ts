@@ -11,6 +11,7 @@ import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
 import { watchTls } from './tls.ts';
 import { type Backend, createLimits, createReplayGuard, type Parts, type Wiring, wire } from './wire.ts';
+import { watchWithdrawals } from './withdrawals.ts';
 
 export interface GatewayOptions {
   readonly config: Config;
@@ -78,6 +79,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const { tls } = options.config;
   const unwatch = tls ? watchTls(listening.server, tls, log) : () => {};
+  const unwatchTokens = watchWithdrawals({
+    current: () => ({
+      servers: running.wiring.site.servers.values(),
+      withinSeconds: running.wiring.config.auth.revocation.withinSeconds,
+    }),
+    streams: parts.streams,
+    log,
+  });
   const starting = [...running.wiring.backends.values()].map((backend) => start(backend, log));
   parts.audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.started' });
   return {
@@ -88,6 +97,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       if (stopping) return;
       stopping = true;
       unwatch();
+      unwatchTokens();
       await drain(listening.server, parts.streams, running.wiring.config.http.drainSeconds * 1000);
       await running.stop();
     },

@@ -15,6 +15,8 @@ export interface Authenticator {
   authenticate(token: string, presentation?: Presentation): Promise<Principal | Refusal>;
   /** Whether the token that a principal was read from has been revoked since. */
   isRevoked(principal: Principal): boolean;
+  /** Asks the issuer, where it can be asked. For streams that are open: a request is checked anyway. */
+  isWithdrawn(principal: Principal): Promise<boolean>;
   /** Forgets all verified tokens, so that the next use of each asks its verifier again. */
   purge(): void;
 }
@@ -96,6 +98,8 @@ export function createAuthenticator(
       return (await possession(token, result.confirmation, presentation)) ?? result.principal;
     },
     isRevoked: (principal) => byIssuer.get(principal.issuer)?.isRevoked(principal) ?? true,
+    isWithdrawn: async (principal) =>
+      (await byIssuer.get(principal.issuer)?.isWithdrawn?.(principal)) ?? false,
     purge: () => known.clear(),
   };
 }

@@ -24,4 +24,9 @@ export interface Verifier {
   verify(token: string): Promise<VerifiedToken | Refusal>;
   /** Asked at every use of a cached token; synchronous and cheap. */
   isRevoked(principal: Principal): boolean;
+  /**
+   * For streams that are open: asks the issuer whether the token that the principal was read from is still good. False also
+   * where nobody can say. Absent where `isRevoked` knows all that can be known.
+   */
+  isWithdrawn?(principal: Principal): Promise<boolean>;
 }

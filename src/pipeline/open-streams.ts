@@ -38,6 +38,13 @@ export class OpenStreams {
     this.#streams.delete(stream);
   }
 
+  /** Whose streams of a server are open; each once. */
+  principals(server: string): ReadonlySet<Principal> {
+    const found = new Set<Principal>();
+    for (const stream of this.#streams) if (stream.server === server) found.add(stream.principal);
+    return found;
+  }
+
   /** Ends the streams that would never end by themselves. */
   closeStanding(): void {
     for (const stream of this.#streams) if (stream.standing) stream.close();

@@ -2,6 +2,7 @@ import { type Clock, isRefusal, type Refusal, refuse } from '../../base/index.ts
 import { type ClaimRules, verifiedToken } from '../claims.ts';
 import type { Introspector } from '../introspection/introspector.ts';
 import { claimOf, readJwt } from '../jwt.ts';
+import type { Principal } from '../principal.ts';
 import type { VerifiedToken, Verifier } from '../verifier.ts';
 
 export interface IntrospectionVerifierOptions {
@@ -17,6 +18,9 @@ export interface IntrospectionVerifierOptions {
   readonly clock: Clock;
 }
 
+/** Tokens of the principals that somebody still holds (a cache, a stream): to ask again takes the token. */
+const tokens = new WeakMap<Principal, string>();
+
 type Claims = Readonly<Record<string, unknown>>;
 
 /** Tokens that their issuer is asked about (RFC 7662). */
@@ -26,7 +30,17 @@ export function createIntrospectionVerifier(options: IntrospectionVerifierOption
     issuer: rules.issuer,
     takesOpaque: takesOpaque && signature === null,
     maxAgeMs,
-    verify: (token) => (signature ? verifyBoth(token, signature, options) : introspect(token, {}, options)),
+    async verify(token) {
+      const verified = await (signature
+        ? verifyBoth(token, signature, options)
+        : introspect(token, {}, options));
+      if (!isRefusal(verified)) tokens.set(verified.principal, token);
+      return verified;
+    },
+    async isWithdrawn(principal) {
+      const token = tokens.get(principal);
+      return token !== undefined && (await options.introspector.ask(token)).state === 'inactive';
+    },
     isRevoked: (principal) => signature?.isRevoked(principal) ?? false,
   };
 }
