@@ -1,6 +1,6 @@
 export { type Authenticator, createAuthenticator } from './authenticator.ts';
 export { type Challenge, formatChallenge } from './challenge.ts';
-export { type ClaimRules, matchingAudience } from './claims.ts';
+export { type ClaimRules, matchingAudience, verifiedToken } from './claims.ts';
 export type { Confirmation } from './confirmation.ts';
 export { type Credentials, readCredentials } from './credentials.ts';
 export { type Introspected, Introspector } from './introspection/introspector.ts';

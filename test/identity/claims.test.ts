@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isRefusal, type RefusalCode } from '../../src/base/index.ts';
+import type { ClaimRules } from '../../src/identity/index.ts';
+import { verifiedToken } from '../../src/identity/index.ts';
+
+// What a configuration makes of claims that an issuer vouches for. Issuers as design and documents describe them.
+
+const own = 'https://mcp.example.com/mcp';
+const base: ClaimRules = {
+  issuer: 'https://idp.example.com',
+  audience: [own],
+  scopes: 'scope',
+  organization: null,
+  grant: null,
+};
+
+function read(claims: Record<string, unknown>, rules: Partial<ClaimRules> = {}) {
+  const result = verifiedToken(
+    { sub: 'alice', exp: 2e9, aud: own, ...claims },
+    { ...base, ...rules },
+    'token',
+  );
+  return isRefusal(result) ? result.code : result.principal;
+}
+
+const code = (claims: Record<string, unknown>, rules: Partial<ClaimRules> = {}): RefusalCode | 'ok' => {
+  const result = read(claims, rules);
+  return typeof result === 'string' ? result : 'ok';
+};
+
+describe('the audience', () => {
+  it('beside others is enough, unless it must be alone', () => {
+    const several = { aud: [own, 'https://idp.example.com/userinfo'] };
+    assert.equal(code(several), 'ok');
+    assert.equal(code(several, { exclusiveAudience: true }), 'token_audience');
+    assert.equal(code({ aud: [own, own, `${own}/`] }, { exclusiveAudience: true }), 'ok');
+    assert.equal(code({ aud: [own, 1] }, { exclusiveAudience: true }), 'token_audience');
+    assert.equal(code({ aud: [] }, { exclusiveAudience: true }), 'token_audience');
+  });
+
+  it('may stand in another claim, and then in that one alone', () => {
+    const rules = { audienceClaim: 'resource' };
+    assert.equal(code({ resource: own, aud: 'x' }, rules), 'ok');
+    assert.equal(code({ aud: own }, rules), 'token_audience');
+    for (const audienceClaim of ['__proto__', 'constructor', 'toString'])
+      assert.equal(code({}, { audienceClaim }), 'token_audience');
+  });
+
+  it('that no server may have opens nothing, and is not the same as none', () => {
+    assert.equal(code({}, { audience: [] }), 'token_audience');
+    assert.equal(code({ aud: undefined }, { audience: [] }), 'token_audience');
+    assert.equal(code({ client_id: 'c' }, { audience: [], clientIds: ['c'] }), 'token_audience');
+  });
+
+  it('is never left out without clients in its place', () => {
+    assert.equal(code({}, { audience: null }), 'token_audience');
+    assert.equal(code({}, { audience: null, clientIds: null }), 'token_audience');
+    assert.equal(code({}, { audience: null, clientIds: [] }), 'token_audience');
+  });
+});
+
+describe('clients', () => {
+  const cognito = { audience: null, clientIds: ['one', 'two'] };
+  it('stand in for an audience, exactly', () => {
+    assert.equal(code({ aud: undefined, client_id: 'one' }, cognito), 'ok');
+    for (const client_id of ['three', 'One', 'one ', '', undefined, ['one'], { one: 1 }])
+      assert.equal(code({ aud: undefined, client_id }, cognito), 'token_audience');
+  });
+
+  it('are asked for beside an audience, where both are given', () => {
+    const both = { clientIds: ['one'] };
+    assert.equal(code({ client_id: 'one' }, both), 'ok');
+    assert.equal(code({ client_id: 'two' }, both), 'token_audience');
+    assert.equal(code({ client_id: 'one', aud: 'x' }, both), 'token_audience');
+  });
+
+  it('are named by client_id before azp, or by the claim that is configured alone', () => {
+    assert.equal(code({ client_id: 'two', azp: 'one' }, { clientIds: ['one'] }), 'token_audience');
+    assert.equal(code({ azp: 'one' }, { clientIds: ['one'] }), 'ok');
+    assert.equal(code({ cid: 'one' }, { clientIds: ['one'], client: 'cid' }), 'ok');
+    assert.equal(code({ client_id: 'one' }, { clientIds: ['one'], client: 'cid' }), 'token_audience');
+  });
+});
+
+describe('claims by configuration', () => {
+  it('scopes come from one claim, or from several together', () => {
+    const entra = { scopes: ['scp', 'roles'] };
+    const principal = read({ scp: 'read write', roles: ['admin', 'read'], scope: 'ignored' }, entra);
+    assert.ok(typeof principal !== 'string');
+    assert.deepEqual(principal.scopes, ['read', 'write', 'admin']);
+    assert.equal(code({ scp: 'read', roles: { admin: true } }, entra), 'token_claims');
+    assert.equal(code({ scp: 1 }, entra), 'token_claims');
+  });
+
+  it('required ones hold exactly what is required', () => {
+    const rules = { required: { tid: 'tenant' } };
+    assert.equal(code({ tid: 'tenant' }, rules), 'ok');
+    assert.equal(code({ tid: ['other', 'tenant'] }, rules), 'ok');
+    for (const tid of [undefined, null, '', 'Tenant', 'tenant ', 'other', { tenant: 1 }, [['tenant']], true])
+      assert.equal(code({ tid }, rules), 'token_claims');
+  });
+
+  it('the subject is the one that is configured, and no other', () => {
+    const principal = read({ oid: 'object' }, { subject: 'oid' });
+    assert.ok(typeof principal !== 'string' && principal.subject === 'object');
+    assert.equal(code({}, { subject: 'oid' }), 'token_claims');
+    assert.equal(code({}, { subject: 'constructor' }), 'token_claims');
+  });
+});
