@@ -48,7 +48,7 @@ describe(`mcp-remote ${mcpRemote.version}, from 401 to a call`, () => {
       throw new Error(`${String(error)}\n${person.text()}`);
     });
     const call = async (name: string, args: Record<string, unknown>) =>
-      textOf(await client.callTool({ name, arguments: args }));
+      textOf(await client.callTool({ name, arguments: args }, { timeout: 10_000 }));
     return { client, person, call };
   }
 
@@ -91,7 +91,8 @@ describe(`mcp-remote ${mcpRemote.version}, from 401 to a call`, () => {
     const client_id = new URL(person.asked[0] ?? '').searchParams.get('client_id') ?? '';
     const body = new URLSearchParams({ token: refresh_token, client_id });
     assert.equal((await fetch(`${gateway.issuer}/revoke`, { method: 'POST', body })).status, 200);
-    await until(async () => assert.equal(await call('echo', { text: 'back' }), 'back'), 30_000);
+    // A call that it holds while the person signs in may be lost: a host asks again.
+    await until(async () => assert.equal(await call('echo', { text: 'back' }), 'back'), 45_000);
     // Its stream and its call come back on their own: each may ask. After that it is quiet.
     const asked = person.asked.length;
     assert.ok(asked >= 2 && asked <= 5, `asked ${asked} times\n${person.text()}`);
