@@ -1,6 +1,6 @@
 // Makes dist/ from src/: plain ESM and declarations, as published. No bundling: what runs is what can be read.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, globSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, globSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,9 @@ if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 for (const file of globSync('src/**/*', { withFileTypes: true })) {
   if (!file.isFile() || /\.tsx?$/.test(file.name)) continue;
   const from = join(file.parentPath, file.name);
-  cpSync(from, from.replace(/^(.*?)src\b/, '$1dist'));
+  const to = from.replace(/^(.*?)src\b/, '$1dist');
+  // A script for browsers beside a module of the same name would replace it.
+  if (existsSync(to)) throw new Error(`${from} would overwrite what was compiled from another file`);
+  cpSync(from, to);
 }
 chmodSync('bin/portcullis.js', 0o755);

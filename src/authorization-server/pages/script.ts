@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sha256Hex } from '../../base/index.ts';
 
-const source = readFileSync(new URL('passkey.js', import.meta.url));
+const source = readFileSync(new URL('passkey.browser.js', import.meta.url));
 
 /** Named by its content, so that it can be kept for ever. */
 export const passkeyScriptPath = `/oauth/assets/passkey-${sha256Hex(source).slice(0, 16)}.js`;
