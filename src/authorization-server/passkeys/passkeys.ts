@@ -1,16 +1,12 @@
-import {
-  type AuthenticationResponseJSON,
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server';
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
 import { type Clock, type Log, messageOf } from '../../base/index.ts';
 import type { Db } from '../../store/index.ts';
 import type { Account, AccountStore } from '../accounts/index.ts';
 import type { Tickets } from '../tickets.ts';
 import { createPasskeyStore, type StoredPasskey } from './store.ts';
+
+/** Loaded at the first use: who has no passkeys does without 20 MB. */
+const webAuthn = () => import('@simplewebauthn/server');
 
 const challengeLifeMs = 5 * 60_000;
 const maximumPerAccount = 20;
@@ -60,10 +56,12 @@ export function createPasskeys(options: PasskeysOptions): Passkeys {
     async signInOptions(context) {
       const challenge = issue('passkey sign-in', context);
       const wanted = { rpID, challenge, userVerification: 'required', timeout: challengeLifeMs } as const;
+      const { generateAuthenticationOptions } = await webAuthn();
       return JSON.stringify(await generateAuthenticationOptions(wanted));
     },
     signIn: (response, context) => signIn(options, { store, rpID, response, context }),
     async enrolOptions(account, context) {
+      const { generateRegistrationOptions } = await webAuthn();
       const created = await generateRegistrationOptions({
         rpName: 'Portcullis',
         rpID,
@@ -101,6 +99,7 @@ async function signIn(options: PasskeysOptions, attempt: Attempt): Promise<Accou
   if (response === null || passkey === undefined || account === undefined) return null;
   // A credential that names another account than the one it is stored for.
   if (response.response?.userHandle !== Buffer.from(account.id).toString('base64url')) return null;
+  const { verifyAuthenticationResponse } = await webAuthn();
   let challenge = '';
   const result = await attempted(options, () =>
     verifyAuthenticationResponse({
@@ -129,6 +128,7 @@ async function enrol(
   const response = parsed<RegistrationResponseJSON>(attempt.response);
   if (response === null || store.ofAccount(account.id).length >= maximumPerAccount) return false;
   const context = ['passkey enrolment', account.id, ...attempt.context];
+  const { verifyRegistrationResponse } = await webAuthn();
   let challenge = '';
   const result = await attempted(options, () =>
     verifyRegistrationResponse({
