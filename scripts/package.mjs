@@ -26,4 +26,5 @@ const {
 writeFileSync(join(target, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
 for (const name of published.files)
   if (existsSync(name)) cpSync(name, join(target, name), { recursive: true });
+run(process.execPath, ['node_modules/publint/src/cli.js', target]);
 run('npm', ['pack', `./${target}`, '--pack-destination', 'build', '--silent']);
