@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccountAccess } from './account-access.ts';
+import type { AccountConnections } from './account-connections.ts';
 import { type AccountPasskeys, createAccountPasskeys } from './account-passkeys.ts';
 import type { Account } from './accounts/index.ts';
 import { redirect } from './answers.ts';
@@ -19,6 +20,8 @@ export interface AccountPageParts {
   /** Whether the account has a password here: one of a provider's gets no passkey, which would outlive it there. */
   readonly isLocal: (account: Account) => boolean;
   readonly access: AccountAccess;
+  /** Null: no server has connections. */
+  readonly connections: AccountConnections | null;
   readonly forms: FormGuard;
   readonly audit: Audit;
 }
@@ -53,6 +56,7 @@ export function createAccountPage(parts: AccountPageParts) {
     '/account/passkeys/add': changePasskeys,
     '/account/passkeys/remove': changePasskeys,
     '/account/access/end': endAccess,
+    '/account/connections/end': endConnection,
     '/account/sign-out': submitSignOut,
   };
   return async (req: IncomingMessage, res: ServerResponse, address: string): Promise<void> => {
@@ -72,7 +76,7 @@ export function createAccountPage(parts: AccountPageParts) {
 }
 
 async function show(context: Context, exchange: Exchange, error: string | null = null): Promise<void> {
-  const { options, sessions, access, forms, keys, isLocal, base } = context;
+  const { options, sessions, access, connections, forms, keys, isLocal, base } = context;
   const { req, inner, res } = exchange;
   const session = await sessions.current(inner, res);
   if (session === undefined) return showSignIn(context, exchange);
@@ -84,6 +88,8 @@ async function show(context: Context, exchange: Exchange, error: string | null =
     signOutAction: `${base}/sign-out`,
     access: access.list(account),
     endAccessAction: `${base}/access/end`,
+    connections: connections?.list(account) ?? null,
+    endConnectionAction: `${base}/connections/end`,
     csrf: forms.token(req, res, purpose),
     passkeys:
       keys !== null && isLocal(account)
@@ -102,6 +108,16 @@ async function endAccess(context: Context, exchange: Exchange, form: URLSearchPa
   if (session === undefined) return redirect(res, base);
   if (access.end(session.account, form.get('grant') ?? '', address)) return redirect(res, base);
   return show(context, exchange, 'This access has ended already.');
+}
+
+/** Whose connection it is, follows from the session and not from the form. */
+async function endConnection(context: Context, exchange: Exchange, form: URLSearchParams): Promise<void> {
+  const { sessions, connections, base } = context;
+  const { inner, res, address } = exchange;
+  const session = await sessions.current(inner, res);
+  if (session === undefined) return redirect(res, base);
+  if (connections?.remove(session.account, form.get('server') ?? '', address)) return redirect(res, base);
+  return show(context, exchange, 'This connection has ended already.');
 }
 
 function isRecent({ options }: Context, { signedInAt }: { signedInAt: number }): boolean {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JSONWebKeySet } from 'jose';
+import type { UpstreamCredentials } from '../upstream/index.ts';
 
 /** The embedded authorization server, as the gateway sees it. */
 export interface AuthorizationServer {
@@ -27,6 +28,8 @@ export interface AuthorizationServer {
   onRevoked(listener: () => void): void;
   /** A call with a token of this grant was refused for want of a scope: its next refresh is asked to step up. */
   expectStepUp(grantId: string): void;
+  /** What people connected at the upstreams' own providers; null where no server asks for it. */
+  readonly credentials: UpstreamCredentials | null;
   close(): Promise<void>;
 }
 

@@ -21,6 +21,8 @@ export type AuthorizationEvent =
   | 'token.revoked'
   | 'grant.revoked'
   | 'token.exchanged'
+  | 'connection.added'
+  | 'connection.ended'
   | 'refresh.reused'
   | 'setup.completed'
   | 'keys.rotated';

@@ -2,6 +2,7 @@ import type { AuditEvent } from '../audit/index.ts';
 import type { Clock, Log } from '../base/index.ts';
 import type { EmbeddedAuthConfig } from '../config/index.ts';
 import type { ProtectedResource, ScopeDescription } from './authorization-server.ts';
+import type { ConnectionsOptions } from './connections/index.ts';
 
 export interface AuthorizationServerOptions {
   /** Origin, without a trailing slash: `http://127.0.0.1:4180` or `https://…`. */
@@ -17,6 +18,8 @@ export interface AuthorizationServerOptions {
   readonly config: EmbeddedAuthConfig;
   /** Directory of `authorization.db` and `authorization-keys.json`; made with mode 0700 if missing. */
   readonly dataDir: string;
+  /** Servers where people use accounts of their own. Absent: none. */
+  readonly connections?: ConnectionsOptions;
   /** What another process on this data directory revoked is known here within this time. 5 by default. */
   readonly revokedWithinSeconds?: number;
   readonly clock: Clock;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { endJson, endMethodNotAllowed } from './answers.ts';
 import type { RegistrationGate } from './clients/index.ts';
+import { connectPath } from './connections/index.ts';
 import { allowAnyOrigin, answerPreflight } from './cors.ts';
 import type { Addresses } from './events.ts';
 import { callbackPath } from './identity-provider/index.ts';
@@ -31,6 +32,8 @@ export interface RouteParts {
   readonly registrationGate: RegistrationGate | null;
   readonly interactions: Handler;
   readonly account: Handler;
+  /** Where people connect accounts at upstreams; null where no server asks for it. */
+  readonly connect: Handler | null;
   readonly setup: Handler;
   /** Where the identity provider sends the browser back to; null where there is none. */
   readonly signInCallback: Handler | null;
@@ -42,7 +45,7 @@ const maximumFormBytes = 32 * 1024;
 export function ownsPath(path: string, metadataPaths: ReadonlySet<string>): boolean {
   return (
     metadataPaths.has(path) ||
-    ['/oauth', '/setup', '/account'].some((own) => path === own || path.startsWith(`${own}/`))
+    ['/oauth', '/setup', '/account', connectPath].some((own) => path === own || path.startsWith(`${own}/`))
   );
 }
 
@@ -68,6 +71,7 @@ export function createRoutes(parts: RouteParts): Handler {
     if (handler !== undefined) return handler(req, res, address);
     if (path.startsWith(`${issuerPath}/interaction/`)) return parts.interactions(req, res, address);
     if (path === '/account' || path.startsWith('/account/')) return parts.account(req, res, address);
+    if (path.startsWith(`${connectPath}/`) && parts.connect !== null) return parts.connect(req, res, address);
     if (/^\/oauth\/authorize\/[\w-]{1,64}$/.test(path)) return resume(parts, { req, res, address });
     endErrorPage(res, 404, 'There is no such page.');
   };

@@ -4,6 +4,7 @@ import { messageOf } from '../base/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
 import type { Db } from '../store/index.ts';
 import { createAccountAccess } from './account-access.ts';
+import { createAccountConnections } from './account-connections.ts';
 import { createAccountPage } from './account-page.ts';
 import { type Account, type AccountStore, createAccountStore } from './accounts/index.ts';
 import { endJson } from './answers.ts';
@@ -17,8 +18,14 @@ import {
   guardedFetch,
   registeredClientId,
 } from './clients/index.ts';
+import {
+  type Connections,
+  createConnections,
+  createConnectPage,
+  createCredentials,
+} from './connections/index.ts';
 import { type Addresses, type Audit, auditProvider, createAudit, currentAddress } from './events.ts';
-import { createFormGuard } from './forms.ts';
+import { createFormGuard, type FormGuard } from './forms.ts';
 import { createGrantStore, type GrantStore } from './granted-access.ts';
 import { createEnterpriseAccounts, type EnterpriseAccounts, registerGrants } from './grants/index.ts';
 import { innerRequest } from './inner-request.ts';
@@ -32,13 +39,14 @@ import { createProvider, resourceServerInfo } from './provider.ts';
 import { askBeforeErrorRedirects } from './refused-request.ts';
 import { openRevocationList, type RevocationList } from './revocation.ts';
 import { createRoutes, type Handler, ownsPath } from './routes.ts';
-import { createSessions } from './sessions.ts';
+import { createSessions, type Sessions } from './sessions.ts';
 import { createSetup, type Setup } from './setup.ts';
 import { createPeople, createSignInWays, type People } from './sign-in-ways.ts';
 import { createStepUps, type StepUps } from './step-up.ts';
 import { createAdapterFactory, type RecordStoreEvents } from './stores/adapter.ts';
 import { openStore } from './stores/schema.ts';
 import { sweep } from './stores/sweep.ts';
+import { createTickets } from './tickets.ts';
 import { answerForAccessTokens, isRevoked } from './tokens.ts';
 
 /** Longer than an access token's life by any clock difference that verifiers allow. */
@@ -61,6 +69,7 @@ interface Foundation {
   readonly grants: GrantStore;
   readonly clients: ConfiguredClients;
   readonly enterpriseAccounts: EnterpriseAccounts;
+  readonly connections: Connections | null;
 }
 
 /** The embedded authorization server on its store. Throws OperationError if store or keys cannot be used. */
@@ -84,6 +93,7 @@ export async function createAuthorizationServer(
       if (tidy(foundation)) current = startProvider(foundation);
     },
   });
+  const credentials = foundation.connections && credentialsOf(foundation, foundation.connections);
   let closed = false;
   return {
     issuer,
@@ -92,6 +102,7 @@ export async function createAuthorizationServer(
     keys: () => keys.publicKeys(),
     isRevoked: (token) => isRevoked(revocations, token) || isUnregistered(token, foundation.clients),
     setupUrl: () => (hasPasswords(options) ? setup.url() : null),
+    credentials,
     expectStepUp: (grantId) => foundation.stepUps.expect(grantId),
     onRevoked: (listener) => revocations.onAdded(listener),
     async close() {
@@ -102,6 +113,11 @@ export async function createAuthorizationServer(
       db.close();
     },
   };
+}
+
+function credentialsOf({ options, accounts, audit, issuer }: Foundation, connections: Connections) {
+  const { clock, log } = options;
+  return createCredentials({ connections, accounts, issuer, clock, log, audit });
 }
 
 /** A machine that left the configuration takes its tokens with it. */
@@ -136,6 +152,14 @@ function layFoundation(options: AuthorizationServerOptions): Foundation {
     grants: createGrantStore(db, clock),
     clients: createConfiguredClients(options.config.machines.clients, options.resources),
     enterpriseAccounts: createEnterpriseAccounts(db, accounts, clock),
+    connections: options.connections
+      ? createConnections(options.connections, {
+          ...options,
+          db,
+          outbound,
+          issuer: options.publicUrl + issuerPath,
+        })
+      : null,
   };
 }
 
@@ -245,13 +269,26 @@ async function createHandlers(
         noticeRevocations: () => foundation.revocations.refresh(),
         audit,
       }),
+      connections: foundation.connections && createAccountConnections(foundation.connections, audit),
       forms,
       audit,
     }),
+    connect: foundation.connections && connectPageOf(foundation, foundation.connections, { sessions, forms }),
     setup: hasPasswords(options) ? setup.handle : endNoSetup,
     signInCallback: ways.provider?.callback ?? null,
   });
   return { setup, routes };
+}
+
+function connectPageOf(
+  { options, db, keys, audit }: Foundation,
+  connections: Connections,
+  { sessions, forms }: { sessions: Sessions; forms: FormGuard },
+): Handler {
+  const { clock, log, publicUrl } = options;
+  const tickets = createTickets({ db, clock, key: keys.derivedKey('tickets of connections') });
+  const key = keys.derivedKey('secrets of a connection');
+  return createConnectPage({ connections, publicUrl, sessions, forms, tickets, key, audit, log });
 }
 
 function hasPasswords({ config }: AuthorizationServerOptions): boolean {

@@ -71,6 +71,7 @@ export const refusalCodes = [
   'upstream_unavailable',
   'upstream_timeout',
   'upstream_invalid',
+  'upstream_not_connected', // the caller has no credentials of their own there
   'audit_unavailable',
   'shutting_down',
   'internal_error',

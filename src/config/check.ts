@@ -1,3 +1,4 @@
+import { checkConnect } from './connect.ts';
 import type { Finding } from './faults.ts';
 import { checkIssuers } from './issuers.ts';
 import { checkMachines } from './machines.ts';
@@ -14,6 +15,7 @@ export function checkTogether(config: PartialFileConfig): Finding[] {
     ...checkExposure(config),
     ...checkPaths(config.servers),
     ...checkAssertions(config.servers),
+    ...checkConnect(config),
     ...checkRules(config),
     ...checkAuth(config),
   ];

@@ -67,12 +67,29 @@ export interface HttpUpstreamConfig {
   readonly headers: Readonly<Record<string, Secret>>;
   /** A signed statement of who calls, with each request. `header` in lower case; audience null: the URL as written. */
   readonly assertion?: { readonly header: string; readonly audience: string | null } | null;
+  /** People's own credentials there, instead of `headers`. */
+  readonly connect?: UpstreamConnectConfig | null;
   /** Time to the first byte of an answer. */
   readonly requestTimeoutMs: number;
   readonly connections: number;
 }
 
+/** Where people connect their own account at the upstream: an OAuth provider that we are a client of. */
+export interface UpstreamConnectConfig {
+  /** Its metadata is read unless both endpoints are given. One of the two ways is always there. */
+  readonly issuer: string | null;
+  readonly endpoints: { readonly authorization: string; readonly token: string } | null;
+  readonly clientId: string;
+  /** Null: a public client. */
+  readonly clientSecret: Secret | null;
+  readonly scopes: readonly string[];
+  /** RFC 8707; null: not sent. */
+  readonly resource: string | null;
+}
+
 export interface AuthConfig {
+  /** Of the credentials that people connected, newest first; 32 bytes in base64 each. Empty where nobody can connect. */
+  readonly vaultKeys: readonly Secret[];
   /** Null when `issuers` replace it. */
   readonly embedded: EmbeddedAuthConfig | null;
   readonly issuers: readonly IssuerConfig[];

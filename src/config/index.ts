@@ -15,6 +15,7 @@ export type {
   SignInMethod,
   StdioUpstreamConfig,
   ToolRuleConfig,
+  UpstreamConnectConfig,
 } from './config.ts';
 export { dataHome, defaultDataDirectory } from './data-directory.ts';
 export { didYouMean } from './did-you-mean.ts';

@@ -11,6 +11,7 @@ import type {
   ServerConfig,
   ToolRuleConfig,
 } from './config.ts';
+import { resolveConnect, resolveVaultKeys } from './connect.ts';
 import { resolveIssuers } from './issuers.ts';
 import { resolveMachines } from './machines.ts';
 import { embeddedDefaults, type FileConfig } from './schema.ts';
@@ -83,7 +84,8 @@ function upstream(name: string, file: FileConfig, context: ResolveContext): Serv
     const assertion = written.assertion
       ? { header: written.assertion.header.toLowerCase(), audience: written.assertion.audience ?? null }
       : null;
-    return { kind: 'http', url, headers, assertion, requestTimeoutMs, connections };
+    const connect = resolveConnect(name, written.connect, context.secrets);
+    return { kind: 'http', url, headers, assertion, connect, requestTimeoutMs, connections };
   }
   return {
     kind: 'stdio',
@@ -101,6 +103,7 @@ function authentication(auth: FileConfig['auth'], context: ResolveContext): Auth
     embedded: embeddedServer(auth, context),
     issuers: resolveIssuers(auth, context.secrets),
     revocation: auth.revocation,
+    vaultKeys: resolveVaultKeys(auth.vaultKey, context.secrets),
     scopesAdvertised: auth.scopesAdvertised,
   };
 }

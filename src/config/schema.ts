@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { clientsShape, dpopModes } from './clients.ts';
+import { connect, vaultKey } from './connect.ts';
 import { issuer } from './issuers.ts';
 import { machinesShape } from './machines.ts';
 import { fileReference, secretReference } from './secret-reference.ts';
@@ -50,6 +51,9 @@ const httpUpstream = z.strictObject({
     })
     .optional()
     .meta({ description: 'Send a signed assertion of who calls with each request.' }),
+  connect: connect
+    .optional()
+    .meta({ description: 'Each person connects their own account there once, by OAuth.' }),
 });
 
 const server = z.strictObject({
@@ -87,6 +91,9 @@ const auth = z.strictObject({
         .meta({ description: 'A revoked token works nowhere after this time.' }),
     })
     .prefault({}),
+  vaultKey: vaultKey
+    .optional()
+    .meta({ description: 'Encrypts the credentials that people connect: 32 bytes in base64.' }),
   scopesAdvertised: z.enum(['minimal', 'all']).default('minimal'),
 });
 

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Secret } from '../base/index.ts';
+import { connectReferences, vaultKeyFault } from './connect.ts';
 import type { Environment } from './environment.ts';
 import type { Finding } from './faults.ts';
 import { issuerReferences, privateKeyFault } from './issuers.ts';
@@ -59,6 +60,7 @@ function wantedSecrets({ servers, auth }: PartialFileConfig): Wanted[] {
     ...(auth?.embedded ? clientReferences(auth.embedded) : []),
     ...issuerReferences(auth?.issuers ?? []),
     ...upstreamSecrets(servers ?? {}),
+    ...connectReferences(servers ?? {}, auth?.vaultKey),
   ];
 }
 
@@ -127,6 +129,7 @@ function withoutNewline(text: string): string {
 
 /** A value that would break out of its header or its variable. */
 function unusable(value: string, { path }: Wanted): Problem | null {
+  if (path[0] === 'auth' && path[1] === 'vaultKey') return vaultKeyFault(value);
   if (path.at(-1) === 'jwks') return jwksFault(value);
   if (path.at(-1) === 'privateKey') return privateKeyFault(value);
   if (path[3] === 'headers' && !/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) {

@@ -78,7 +78,16 @@ export const assertionHeader = text((value) => {
   return null;
 });
 
-const reservedPaths = ['/oauth', '/.well-known', '/healthz', '/readyz', '/setup', '/account', '/console'];
+const reservedPaths = [
+  '/oauth',
+  '/.well-known',
+  '/healthz',
+  '/readyz',
+  '/setup',
+  '/account',
+  '/connect',
+  '/console',
+];
 
 /** Canonical, so that the path that is typed, routed, signed and compared is one and the same. */
 export const serverPath = text((value) => {

@@ -3,7 +3,7 @@ import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '
 import type { Config } from '../config/index.ts';
 import { createOutbound } from '../outbound/index.ts';
 import { createSessionSeal, OpenStreams } from '../pipeline/index.ts';
-import { createAssertionSigner } from '../upstream/index.ts';
+import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
 import { masterKey } from './master-key.ts';
 import { unreloadable } from './reload.ts';
 import { fault, route } from './routes.ts';
@@ -65,6 +65,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limiter: createLimits(),
     outbound: createOutbound(),
     sessions: createSessionSeal(key.derive('sessions')),
+    connections: createCredentialsSwitch(),
     assertions: createAssertionSigner({ issuer: options.config.publicUrl, clock, derive: key.derive }),
     streams: new OpenStreams(keepAliveMs),
     replay: createReplayGuard(clock),

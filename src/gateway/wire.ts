@@ -2,6 +2,7 @@ import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
 import type { AuditTrail } from '../audit/index.ts';
 import {
   type AuthorizationServer,
+  type AuthorizationServerOptions,
   createAuthorizationServer,
   grantClaim,
   organizationClaim,
@@ -37,9 +38,11 @@ import { builtInScopes, compilePolicy, describeScope, type Policy } from '../pol
 import {
   type AssertionSigner,
   type Catalog,
+  type CredentialsSwitch,
   createCatalog,
   createHttpUpstream,
   createStdioUpstream,
+  createVault,
   type Upstream,
 } from '../upstream/index.ts';
 import { createFront } from './front.ts';
@@ -65,6 +68,8 @@ export interface Parts {
   /** Derives the nonces that proofs are asked for. */
   readonly nonceKey: Uint8Array;
   readonly assertions: AssertionSigner;
+  /** Of people at upstreams. */
+  readonly connections: CredentialsSwitch;
   readonly isStopping: () => boolean;
 }
 
@@ -135,6 +140,7 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
       ...required(backends.get(server.name)),
     };
   });
+  parts.connections.use(authorizationServer?.credentials ?? null);
   return {
     config,
     backends,
@@ -153,7 +159,7 @@ async function newBackend(server: ServerConfig, parts: Parts): Promise<Backend> 
   const { clock, log, environment } = parts;
   const upstream =
     server.upstream.kind === 'http'
-      ? await createHttpUpstream({ name, config: server.upstream, log, assertions: parts.assertions })
+      ? await createHttpUpstream({ ...parts, name, config: server.upstream, credentials: parts.connections })
       : createStdioUpstream({ name, config: server.upstream, clock, log, environment });
   return { config: server, upstream, catalog: createCatalog({ name, upstream, clock, log }) };
 }
@@ -177,6 +183,7 @@ async function authorizationServerFor(
     baseline: [...new Set(policies.flatMap((policy) => policy.baseline()))],
     scopesForRole: { admin: scopes, user: scopes.filter((scope) => scope !== 'mcp:tools:admin') },
     config: config.auth.embedded,
+    ...connectionsOf(config),
     revokedWithinSeconds: config.auth.revocation.withinSeconds,
     dataDir: config.data,
     clock: parts.clock,
@@ -184,6 +191,16 @@ async function authorizationServerFor(
     audit: (event) => parts.audit.event(event),
     ...(parts.clientMetadataFetch ? { cimdFetch: parts.clientMetadataFetch } : {}),
   });
+}
+
+/** Servers where people use accounts of their own; the configuration is refused without a key. */
+function connectionsOf(config: Config): Pick<AuthorizationServerOptions, 'connections'> {
+  const servers = config.servers.flatMap(({ name, upstream }) =>
+    upstream.kind === 'http' && upstream.connect
+      ? [{ name, upstreamUrl: upstream.url, connect: upstream.connect }]
+      : [],
+  );
+  return servers.length === 0 ? {} : { connections: { vault: createVault(config.auth.vaultKeys), servers } };
 }
 
 function verifierFactory(

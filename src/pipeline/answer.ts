@@ -106,7 +106,7 @@ export class Answer implements AnswerSink, OpenStream {
     const refusal = {
       refused: true,
       code: failure.code,
-      message: 'The MCP server behind the gateway does not answer',
+      message: failure.message ?? 'The MCP server behind the gateway does not answer',
       detail: failure.detail,
     } as const;
     const started = this.#mode === 'stream' || this.#mode === 'events';

@@ -64,6 +64,7 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   upstream_unavailable: own(502),
   upstream_timeout: own(504),
   upstream_invalid: own(502),
+  upstream_not_connected: own(403),
   audit_unavailable: own(503),
   shutting_down: own(503),
   internal_error: { status: 500, code: internalError },
@@ -72,7 +73,10 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
 /** The one place where a refusal becomes an HTTP answer: status, challenge, Retry-After, JSON-RPC error. */
 export function answerTo(refusal: Refusal, call: ReceivedCall & Partial<ParsedCall>): OwnAnswer {
   if (refusal.code === 'confirmation_unavailable' && call.operation?.kind === 'tool') {
-    return toolError(refusal, call);
+    return toolError(`${refusal.message}. It was not executed. Do not try again.`, refusal, call);
+  }
+  if (refusal.code === 'upstream_not_connected' && call.operation?.kind === 'tool') {
+    return toolError(refusal.message, refusal, call);
   }
   const { status, code } = shapeFor(refusal, call);
   const headers: Record<string, string> = { ...baseHeaders(call), 'content-type': 'application/json' };
@@ -101,6 +105,10 @@ function shapeFor(refusal: Refusal, call: Partial<ParsedCall>): Shape {
   const shape = shapes[refusal.code];
   // JSON-RPC errors of the legacy era come with 200: only the modern one gives the status a meaning.
   if (refusal.code === 'unknown_method' && call.era === 'legacy' && call.message?.kind === 'request') {
+    return { status: 200, code: shape.code };
+  }
+  // Clients show the error of a JSON-RPC answer, and not what an HTTP error came with.
+  if (refusal.code === 'upstream_not_connected' && call.message?.kind === 'request') {
     return { status: 200, code: shape.code };
   }
   if (refusal.code === 'malformed_message' && refusal.data?.['missing'])
@@ -152,11 +160,11 @@ function dataOf(refusal: Refusal): JsonObject {
   };
 }
 
-/** A refusal that the model should read and not retry: a tool result, as every client can show it. */
-function toolError(refusal: Refusal, call: ReceivedCall & Partial<ParsedCall>): OwnAnswer {
+/** A refusal that the model should read and pass on: a tool result, as every client can show it. */
+function toolError(text: string, refusal: Refusal, call: ReceivedCall & Partial<ParsedCall>): OwnAnswer {
   const result: JsonObject = {
     ...(call.era === 'modern' ? { resultType: 'complete' } : {}),
-    content: [{ type: 'text', text: `${refusal.message}. It was not executed. Do not try again.` }],
+    content: [{ type: 'text', text }],
     isError: true,
     _meta: { 'portcullis/reason': refusal.code },
   };

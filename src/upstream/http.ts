@@ -1,8 +1,9 @@
 import type { Dispatcher, Pool } from 'undici';
-import { type Log, messageOf, type Secret } from '../base/index.ts';
+import { type Log, messageOf, Secret } from '../base/index.ts';
 import type { HttpUpstreamConfig } from '../config/index.ts';
 import { isNamed } from '../protocol/index.ts';
 import type { AssertionSigner } from './assertion.ts';
+import type { CredentialAnswer, UpstreamCredentials } from './credentials/index.ts';
 import type {
   AnswerHead,
   AnswerSink,
@@ -26,8 +27,11 @@ export async function createHttpUpstream(options: {
   log: Log;
   /** Needed where the configuration asks for assertions. */
   assertions?: AssertionSigner;
+  /** Needed where the configuration asks for people's own credentials. */
+  credentials?: UpstreamCredentials;
 }): Promise<Upstream> {
-  const { config } = options;
+  const { config, name } = options;
+  const people = config.connect ? required(options.credentials) : null;
   const assert = assertionHeader(config, options.assertions);
   const url = new URL(config.url);
   const path = `${url.pathname}${url.search}`;
@@ -49,11 +53,15 @@ export async function createHttpUpstream(options: {
         exchange.fail('shutting_down', 'the upstream is closed');
         return exchange;
       }
-      const method = request.httpMethod;
-      const headers = { ...headersFor(request, configured), ...assert(request) };
-      // An idempotent request would be sent again on a broken connection: a call must leave at most once.
-      const pool = isStream(request) ? streams : calls;
-      pool.dispatch({ path, method, headers, body: request.body, idempotent: false }, exchange);
+      const send = (credentials: Credentials) => {
+        const { httpMethod: method, body } = request;
+        const headers = { ...headersFor(request, credentials), ...assert(request) };
+        // An idempotent request would be sent again on a broken connection: a call must leave at most once.
+        const pool = isStream(request) ? streams : calls;
+        pool.dispatch({ path, method, headers, body, idempotent: false }, exchange);
+      };
+      if (people === null || request.principalKey === null) send(configured);
+      else void sendAsPerson({ name, request, exchange, people }, send);
       return exchange;
     },
     onToolsChanged() {
@@ -65,6 +73,45 @@ export async function createHttpUpstream(options: {
       await Promise.all([calls.destroy(), streams.destroy()]);
     },
   };
+}
+
+type Credentials = readonly (readonly [string, Secret])[];
+
+interface PersonalExchange {
+  readonly name: string;
+  readonly request: UpstreamRequest;
+  readonly exchange: HttpExchange;
+  readonly people: UpstreamCredentials;
+}
+
+/** With the caller's own token and none of the configured headers: those are the gateway's, and may open more. */
+async function sendAsPerson(
+  { name, request, exchange, people }: PersonalExchange,
+  send: (credentials: Credentials) => void,
+): Promise<void> {
+  try {
+    const { principal } = request;
+    if (principal === undefined) throw new Error('a call of nobody');
+    const answer = await people.find(name, principal);
+    if (exchange.isOver) return;
+    if (answer.state !== 'connected') return exchange.end(withoutCredentials(answer));
+    const { token } = answer;
+    exchange.whenRefused(() => withoutCredentials(people.refused(name, principal, token)));
+    send([['authorization', new Secret(`Bearer ${token.reveal()}`)]]);
+  } catch (error) {
+    exchange.fail('upstream_unavailable', `the call was not sent: ${messageOf(error)}`);
+  }
+}
+
+function withoutCredentials(answer: Exclude<CredentialAnswer, { state: 'connected' }>): UpstreamFailure {
+  const { detail } = answer;
+  if (answer.state === 'unavailable') return { code: 'upstream_unavailable', detail };
+  return { code: 'upstream_not_connected', detail, message: answer.message };
+}
+
+function required(credentials: UpstreamCredentials | undefined): UpstreamCredentials {
+  if (!credentials) throw new Error('credentials of people are configured, and nothing knows them');
+  return credentials;
 }
 
 /** Who calls, in a header that no client can send: theirs are not forwarded, and this one comes last. */
@@ -102,10 +149,7 @@ function isStream(request: UpstreamRequest): boolean {
   );
 }
 
-function headersFor(
-  request: UpstreamRequest,
-  configured: readonly (readonly [string, Secret])[],
-): Record<string, string> {
+function headersFor(request: UpstreamRequest, credentials: Credentials): Record<string, string> {
   const headers: Record<string, string> = { ...request.headers, 'x-request-id': request.requestId };
   headers['accept'] ??= 'application/json, text/event-stream';
   if (request.body !== null) headers['content-type'] = 'application/json';
@@ -113,7 +157,7 @@ function headersFor(
   const method = request.message && request.message.kind !== 'response' ? request.message.method : '';
   if (!isNamed(method)) delete headers['mcp-name'];
   if (request.session !== null) headers['mcp-session-id'] = request.session;
-  for (const [name, value] of configured) headers[name] = value.reveal();
+  for (const [name, value] of credentials) headers[name] = value.reveal();
   return headers;
 }
 
@@ -126,6 +170,7 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
   #deadline: NodeJS.Timeout | null;
   #controller: Controller | null = null;
   #over = false;
+  #refused: (() => UpstreamFailure) | null = null;
 
   constructor(sink: AnswerSink, timeoutMs: number, report: (reached: boolean) => void) {
     this.#sink = sink;
@@ -143,11 +188,24 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
     if (!this.#over) this.#controller?.resume();
   }
 
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** What a 401 means where the caller's own credentials were sent. */
+  whenRefused(failure: () => UpstreamFailure): void {
+    this.#refused = failure;
+  }
+
   fail(code: UpstreamFailure['code'], detail: string): void {
+    this.end({ code, detail });
+  }
+
+  end(failure: UpstreamFailure): void {
     if (this.#over) return;
     this.#finish();
-    this.#sink.fail({ code, detail });
-    this.#controller?.abort(new Error(detail));
+    this.#sink.fail(failure);
+    this.#controller?.abort(new Error(failure.detail));
   }
 
   onRequestStart(controller: Controller): void {
@@ -162,6 +220,10 @@ class HttpExchange implements Dispatcher.DispatchHandler, Exchange {
   ): void {
     if (this.#over || status < 200) return;
     this.#report(true);
+    if (status === 401 && this.#refused) {
+      this.end(this.#refused());
+      return;
+    }
     const unusable = unusableStatus(status) ?? unusableCoding(headers['content-encoding']);
     if (unusable) {
       this.fail('upstream_invalid', unusable);

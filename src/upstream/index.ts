@@ -6,6 +6,15 @@ export {
   createAssertionSigner,
 } from './assertion.ts';
 export { type Catalog, createCatalog } from './catalog.ts';
+export {
+  type CredentialAnswer,
+  type CredentialsSwitch,
+  createCredentialsSwitch,
+  createVault,
+  type NotConnected,
+  type UpstreamCredentials,
+  type Vault,
+} from './credentials/index.ts';
 export { createHttpUpstream } from './http.ts';
 export { createStdioUpstream } from './stdio.ts';
 export { toolFacts } from './tool-facts.ts';

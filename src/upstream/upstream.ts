@@ -64,7 +64,14 @@ export interface AnswerHead {
 }
 
 export interface UpstreamFailure {
-  readonly code: 'upstream_unavailable' | 'upstream_timeout' | 'upstream_invalid' | 'shutting_down';
+  readonly code:
+    | 'upstream_unavailable'
+    | 'upstream_timeout'
+    | 'upstream_invalid'
+    | 'upstream_not_connected'
+    | 'shutting_down';
+  /** For the caller, where there is more to say than that the upstream does not answer. */
+  readonly message?: string;
   /** For log and record; may contain text of the upstream, bounded; never a secret. */
   readonly detail: string;
 }

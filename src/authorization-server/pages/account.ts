@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { AccessItem } from '../account-access.ts';
+import type { ConnectionItem } from '../account-connections.ts';
 import type { ProtectedResource } from '../authorization-server.ts';
 import { type Html, layout } from './layout.ts';
 import { type PasskeyForm, passkeyEnrolment } from './passkey.ts';
@@ -13,6 +14,9 @@ export interface AccountPage {
   /** What the person allowed, newest first. */
   readonly access: readonly AccessItem[];
   readonly endAccessAction: string;
+  /** Accounts at other services. Null: no server asks for them. */
+  readonly connections: readonly ConnectionItem[] | null;
+  readonly endConnectionAction: string;
   readonly csrf: string;
   /** Null: there are no passkeys, or not for this account. */
   readonly passkeys: PasskeySection | null;
@@ -42,6 +46,7 @@ ${page.error === null ? '' : html`<p class="error" role="alert">${page.error}</p
 <p>Give your MCP client one of these addresses. It will bring you back here to allow the access.</p>
 <ul>${page.resources.map(({ name, resource }) => html`<li>${name}: <code>${resource}</code></li>`)}</ul>
 ${accessSection(page)}
+${page.connections === null ? '' : connectionSection(page, page.connections)}
 ${page.passkeys === null ? '' : passkeySection(page.passkeys, page.csrf)}
 <form method="post" action="${page.signOutAction}">
 <input type="hidden" name="csrf" value="${page.csrf}">
@@ -62,6 +67,26 @@ ${item.resources.map(({ resource, scopes }) => html`<br><code>${resource}</code>
   );
   return html`<h2>Applications that may act for you</h2>
 ${access.length === 0 ? html`<p>None.</p>` : html`<ul>${items}</ul>`}`;
+}
+
+function connectionSection(
+  { endConnectionAction, csrf }: AccountPage,
+  connections: readonly ConnectionItem[],
+): Html {
+  const items = connections.map(
+    ({
+      server,
+      provider,
+      since,
+    }) => html`<li>${server}${provider === null ? '' : ` (${provider})`}, since ${since} UTC
+<form method="post" action="${endConnectionAction}">
+<input type="hidden" name="csrf" value="${csrf}">
+<input type="hidden" name="server" value="${server}">
+<button type="submit" class="link">Disconnect</button>
+</form></li>`,
+  );
+  return html`<h2>Your accounts at other services</h2>
+${connections.length === 0 ? html`<p>None is connected.</p>` : html`<ul>${items}</ul>`}`;
 }
 
 /** The name is the client's own claim, so the id stands beside it. */

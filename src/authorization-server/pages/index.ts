@@ -1,4 +1,5 @@
 export { accountPage, type PasskeySection } from './account.ts';
+export { connectPage, signInFirstPage } from './connect.ts';
 export { consentPage } from './consent.ts';
 export { endErrorPage } from './error.ts';
 export { endPage } from './layout.ts';

@@ -97,6 +97,17 @@ const migrations: Migrations = {
       value TEXT NOT NULL
     ) STRICT;
     `,
+    `
+    -- Credentials of people at upstreams, encrypted with keys that are not in this directory.
+    CREATE TABLE upstream_connections (
+      server TEXT NOT NULL,
+      account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+      sealed TEXT NOT NULL,
+      connected_at INTEGER NOT NULL,
+      PRIMARY KEY (server, account_id)
+    ) STRICT;
+    CREATE INDEX upstream_connections_account ON upstream_connections (account_id);
+    `,
   ],
 };
 

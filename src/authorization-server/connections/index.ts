@@ -1,0 +1,8 @@
+export { createConnectPage } from './connect-page.ts';
+export {
+  type Connections,
+  type ConnectionsOptions,
+  connectPath,
+  createConnections,
+} from './connections.ts';
+export { createCredentials } from './credentials.ts';

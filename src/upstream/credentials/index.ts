@@ -1,0 +1,8 @@
+export {
+  type CredentialAnswer,
+  type CredentialsSwitch,
+  createCredentialsSwitch,
+  type NotConnected,
+  type UpstreamCredentials,
+} from './credentials.ts';
+export { createVault, type Opened, type Vault } from './vault.ts';
