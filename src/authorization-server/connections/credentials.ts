@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { type Clock, type Log, messageOf, type Secret } from '../../base/index.ts';
 import type { Principal } from '../../identity/index.ts';
 import type { CredentialAnswer, NotConnected, UpstreamCredentials } from '../../upstream/index.ts';
@@ -9,6 +10,7 @@ import type { ConnectionOwner, StoredConnection } from './store.ts';
 
 /** An access token is renewed when it has less time left. */
 const renewBeforeMs = 60_000;
+const graceMs = 500;
 
 export interface CredentialsParts {
   readonly connections: Connections;
@@ -98,6 +100,10 @@ async function renew(parts: CredentialsParts, owner: ConnectionOwner): Promise<C
     return settled(parts, owner) ?? missing(parts, owner.server, 'disconnected during a renewal');
   } catch (error) {
     if (error instanceof ConnectError && error.failure === 'refused') {
+      const elsewhere = settled(parts, owner, stored);
+      if (elsewhere !== null) return elsewhere;
+      // Another process that was faster may still be writing what it got.
+      await setTimeout(graceMs);
       return settled(parts, owner, stored) ?? end(parts, owner, stored);
     }
     const detail = `the connection could not be renewed: ${messageOf(error)}`;
