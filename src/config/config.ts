@@ -19,6 +19,8 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   /** Directory of the embedded store and the keys. Absolute. */
   readonly data: string;
+  /** What gateways on several machines share; null: each machine is alone. */
+  readonly redis: RedisConfig | null;
   /** `enforce` now; `observe` comes with the retrofit path and is refused until then. */
   readonly mode: 'enforce';
   readonly servers: readonly ServerConfig[];
@@ -249,6 +251,16 @@ export interface LimitsConfig {
   /** Failed authentications per address. */
   readonly addressFailures: RateLimit;
   readonly concurrent: { readonly client: number; readonly upstream: number };
+}
+
+export interface RedisConfig {
+  /** `redis://…` or `rediss://…`. */
+  readonly url: Secret;
+  /** Begins every key. */
+  readonly prefix: string;
+  readonly cluster: boolean;
+  /** The most that a call waits for an answer. */
+  readonly commandTimeoutMs: number;
 }
 
 export interface HttpConfig {

@@ -34,6 +34,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     tls: file.tls ? tlsFiles(file.tls, context.directory) : null,
     trustedProxies: file.trustedProxies.map(withPrefix),
     data: resolvePath(context.directory, file.data),
+    redis: redis(file.redis, context.secrets),
     mode: file.mode,
     servers: Object.keys(file.servers).map((name) => server(name, publicUrl, { file, context })),
     auth: authentication(file.auth, context),
@@ -137,6 +138,13 @@ function toolRule(rule: NonNullable<FileConfig['tools']>[number], index: number)
     show: rule.show ?? null,
     source: `tools[${index}]`,
   };
+}
+
+function redis(written: FileConfig['redis'], secrets: Secrets): Config['redis'] {
+  if (written === undefined) return null;
+  const { prefix, cluster } = written;
+  const url = secrets.get('redis.url') ?? new Secret('');
+  return { url, prefix, cluster, commandTimeoutMs: milliseconds(written.commandTimeout) };
 }
 
 function limits(written: FileConfig['limits']): LimitsConfig {

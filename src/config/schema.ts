@@ -117,6 +117,17 @@ const toolRule = z
     });
   });
 
+const redis = z.strictObject({
+  url: secretReference.meta({ description: 'redis://… or, with TLS, rediss://…' }),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9._:-]{1,64}$/)
+    .default('portcullis:')
+    .meta({ description: 'Begins every key. The same for all gateways that share limits.' }),
+  cluster: z.boolean().default(false).meta({ description: 'The url names a node of a Redis Cluster.' }),
+  commandTimeout: duration.default('100ms').meta({ description: 'The most that a call waits for Redis.' }),
+});
+
 const limits = z.strictObject({
   client: rateOrNone.default('600/min'),
   organization: rateOrNone.default('60000/min'),
@@ -158,6 +169,7 @@ export const fileSchema = z.strictObject({
     .optional(),
   trustedProxies: z.array(network).max(256).default([]),
   data: nonEmpty.meta({ description: 'Directory of the embedded store and the keys.' }),
+  redis: redis.optional().meta({ description: 'What gateways on several machines share: limits.' }),
   mode: z.literal('enforce').default('enforce'),
   servers: z
     .record(serverName, server)

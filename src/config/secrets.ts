@@ -6,6 +6,7 @@ import type { Environment } from './environment.ts';
 import type { Finding } from './faults.ts';
 import { issuerReferences, privateKeyFault } from './issuers.ts';
 import { clientReferences, jwksFault } from './machines.ts';
+import { redisUrlFault } from './redis-url.ts';
 import type { PartialFileConfig, SecretReference } from './schema.ts';
 import { maxSecretBytes, runSecretCommand } from './secret-command.ts';
 import { formatPath, type Path } from './source.ts';
@@ -51,7 +52,7 @@ export async function fetchSecrets(
   return { secrets, findings };
 }
 
-function wantedSecrets({ servers, auth }: PartialFileConfig): Wanted[] {
+function wantedSecrets({ servers, auth, redis }: PartialFileConfig): Wanted[] {
   const provider = auth?.embedded ? auth.embedded.oidc : undefined;
   return [
     ...(provider
@@ -61,6 +62,7 @@ function wantedSecrets({ servers, auth }: PartialFileConfig): Wanted[] {
     ...issuerReferences(auth?.issuers ?? []),
     ...upstreamSecrets(servers ?? {}),
     ...connectReferences(servers ?? {}, auth?.vaultKey),
+    ...(redis ? [{ path: ['redis', 'url'], reference: redis.url }] : []),
   ];
 }
 
@@ -130,6 +132,7 @@ function withoutNewline(text: string): string {
 /** A value that would break out of its header or its variable. */
 function unusable(value: string, { path }: Wanted): Problem | null {
   if (path[0] === 'auth' && path[1] === 'vaultKey') return vaultKeyFault(value);
+  if (path[0] === 'redis') return redisUrlFault(value);
   if (path.at(-1) === 'jwks') return jwksFault(value);
   if (path.at(-1) === 'privateKey') return privateKeyFault(value);
   if (path[3] === 'headers' && !/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) {

@@ -6,7 +6,6 @@ import { fits, walk } from './walk.ts';
  */
 const later: Readonly<Record<string, string>> = {
   postgres: 'a shared store',
-  redis: 'shared limits',
   alerts: 'alerting',
   webhook: 'alerting',
   observe: 'observing without enforcing',

@@ -9,3 +9,10 @@ export {
   type Statement,
 } from './db.ts';
 export { makePrivateDirectory } from './directory.ts';
+export {
+  connectRedis,
+  type RedisConnection,
+  type RedisOptions,
+  type RedisScript,
+  redisScript,
+} from './redis.ts';

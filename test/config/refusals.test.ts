@@ -264,7 +264,6 @@ describe('what later versions bring', () => {
   it('is refused by name, never ignored', async (t) => {
     const sections = {
       postgres: '{ url: { env: A } }',
-      redis: '{ url: { env: A } }',
       alerts: '{}',
       webhook: '{}',
       observe: 'true',
@@ -302,7 +301,7 @@ describe('what later versions bring', () => {
 
   it('gives one fault each', async (t) => {
     assert.equal(
-      (await faultsOf(t, `${smallest}redis: { url: x, more: [1, 2] }\naudit: { keep: 1d }\n`)).length,
+      (await faultsOf(t, `${smallest}approvals: { url: x, more: [1, 2] }\naudit: { keep: 1d }\n`)).length,
       2,
     );
   });

@@ -1,0 +1,1 @@
+export { isRedisInstalled, type RedisServer, startRedis } from './redis-server.ts';
