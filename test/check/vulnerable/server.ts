@@ -85,7 +85,7 @@ export async function startVulnerableServer(options: VulnerableOptions = {}): Pr
   };
 
   server.on('request', (request, response) => {
-    answerTo(request)
+    void answerTo(request)
       .catch((): Answer => ({ status: 500 }))
       .then((answer) => send(response, request, answer, faults));
   });
