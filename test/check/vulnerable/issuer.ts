@@ -56,9 +56,9 @@ export interface Tokens {
   readonly scope: string;
 }
 
-export async function createIssuer(url: string, faults: Faults): Promise<Issuer> {
+/** @param resource what its tokens are for; `/mcp` at the same origin unless given */
+export async function createIssuer(url: string, faults: Faults, resource = `${url}/mcp`): Promise<Issuer> {
   const [own, foreign] = [await newKey(), await newKey()];
-  const resource = `${url}/mcp`;
   const clients = new Map<string, RegisteredClient>();
   const [codes, refreshes] = [new Map<string, CodeGrant>(), new Map<string, CodeGrant>()];
   const [minted, revoked, idOf] = [new Set<string>(), new Set<string>(), new Map<string, string>()];
