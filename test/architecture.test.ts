@@ -43,6 +43,7 @@ const level: Readonly<Record<string, number>> = {
   outbound: 1,
   policy: 2,
   limits: 2,
+  stops: 2,
   identity: 2,
   audit: 2,
   doctor: 2,

@@ -59,6 +59,9 @@ export const refusalCodes = [
   'unknown_tool', // also for hidden tools: alike on purpose
   'unknown_method',
   'session_unknown', // also for the session of somebody else: alike on purpose
+  // the kill switch
+  'stopped',
+  'stops_unavailable', // nobody can say whether it is stopped: 503, never passed on
   // how often
   'limit_client',
   'limit_tool',

@@ -8,6 +8,7 @@ import { doctor } from './commands/doctor.ts';
 import { protect } from './commands/protect.ts';
 import { grantsList, revoke } from './commands/revoke.ts';
 import { serve } from './commands/serve.ts';
+import { resume, stop, stopList } from './commands/stop.ts';
 import { usersAdd, usersList, usersRemove } from './commands/users.ts';
 import { reportFailure } from './failure.ts';
 import { commandHelp, overview } from './help.ts';
@@ -27,6 +28,9 @@ const commands: readonly Command[] = [
   usersRemove,
   grantsList,
   revoke,
+  stopList,
+  stop,
+  resume,
 ];
 
 /** Runs what was typed. @returns the exit code: 0, 1 (failed) or 2 (usage or configuration) */

@@ -2,7 +2,7 @@ import { createAuditTrail, listOrphans, neutralText, type SqliteAuditTrail } fro
 import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { createOutbound } from '../outbound/index.ts';
-import { createSessionSeal, OpenStreams } from '../pipeline/index.ts';
+import { CallsInFlight, createSessionSeal, OpenStreams } from '../pipeline/index.ts';
 import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
 import { masterKey } from './master-key.ts';
 import { unreloadable } from './reload.ts';
@@ -11,6 +11,7 @@ import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
 import { watchTls } from './tls.ts';
 import { type Backend, createLimits, createReplayGuard, type Parts, type Wiring, wire } from './wire.ts';
+import { openKillSwitch } from './wire-stops.ts';
 import { watchWithdrawals } from './withdrawals.ts';
 
 export interface GatewayOptions {
@@ -56,6 +57,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let stopping = false;
   const key = masterKey(options.config.data);
   const audit = await createAuditTrail({ dataDir: options.config.data, clock, log });
+  const inFlight = new CallsInFlight();
+  const stops = await openKillSwitch(options.config, { audit, inFlight, clock, log }).catch(
+    async (error: unknown) => {
+      await audit.close();
+      throw error;
+    },
+  );
   const parts: Parts = {
     clock,
     log,
@@ -68,6 +76,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     connections: createCredentialsSwitch(),
     assertions: createAssertionSigner({ issuer: options.config.publicUrl, clock, derive: key.derive }),
     streams: new OpenStreams(keepAliveMs),
+    inFlight,
+    stops,
     replay: createReplayGuard(clock),
     nonceKey: key.derive('dpop nonces'),
     isStopping: () => stopping,
@@ -107,6 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
   return wire(config, parts, null).catch(async (error: unknown) => {
+    await parts.stops.close();
     await parts.audit.close();
     throw error;
   });
@@ -156,12 +167,13 @@ class Running {
   }
 
   async stop(): Promise<void> {
-    const { audit, clock, outbound } = this.#parts;
+    const { audit, clock, outbound, stops } = this.#parts;
     for (const timer of this.#retiring.keys()) clearTimeout(timer);
     await Promise.all([...this.#retiring.values()].map((close) => close()));
     await Promise.all([...this.wiring.backends.values()].map(({ upstream }) => upstream.close()));
     await this.wiring.authorizationServer?.close();
     await outbound.close();
+    await stops.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
     await audit.close();
   }

@@ -28,6 +28,7 @@ import {
 import { createConcurrency, createFloodGuard, createLimiter, type Limiter } from '../limits/index.ts';
 import type { Outbound } from '../outbound/index.ts';
 import {
+  type CallsInFlight,
   createBodyBudget,
   type OpenStreams,
   type ProtectedServer,
@@ -35,6 +36,7 @@ import {
   type SessionSeal,
 } from '../pipeline/index.ts';
 import { builtInScopes, compilePolicy, describeScope, type Policy } from '../policy/index.ts';
+import type { Stops } from '../stops/index.ts';
 import {
   type AssertionSigner,
   type Catalog,
@@ -63,6 +65,9 @@ export interface Parts {
   readonly outbound: Outbound;
   readonly sessions: SessionSeal;
   readonly streams: OpenStreams;
+  readonly inFlight: CallsInFlight;
+  /** The kill switch. */
+  readonly stops: Stops;
   /** Proofs of possession that were used. */
   readonly replay: ReplayGuard;
   /** Derives the nonces that proofs are asked for. */
@@ -137,6 +142,7 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
         if (grantId !== null) authorizationServer?.expectStepUp(grantId);
       },
       policy,
+      stops: parts.stops,
       ...required(backends.get(server.name)),
     };
   });
@@ -330,10 +336,10 @@ function siteOf({ config, parts, servers, authorizationServer, before }: SitePar
 }
 
 function runtimeOf(config: Config, parts: Parts, before: Wiring | null): Runtime {
-  const { clock, log, audit, limiter, sessions, streams } = parts;
+  const { clock, log, audit, limiter, sessions, streams, inFlight } = parts;
   const { limits, http } = config;
   const guards = { ...guardsFor(config, before), bodies: bodiesFor(config, before) };
-  return { clock, log, audit, limiter, ...guards, limits, http, sessions, streams };
+  return { clock, log, audit, limiter, ...guards, limits, http, sessions, streams, inFlight };
 }
 
 function bodiesFor({ http: { maxBodyBytes } }: Config, before: Wiring | null): Runtime['bodies'] {

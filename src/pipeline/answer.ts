@@ -1,8 +1,10 @@
+import type { Refusal } from '../base/index.ts';
 import type { Principal } from '../identity/index.ts';
 import type { Json } from '../protocol/index.ts';
 import type { AnswerHead, AnswerSink, Exchange, UpstreamFailure } from '../upstream/index.ts';
 import type { ClearedCall } from './call.ts';
-import type { CallRecord, Ending } from './call-record.ts';
+import { type CallRecord, type Ending, resultOf } from './call-record.ts';
+import type { CallInFlight } from './calls-in-flight.ts';
 import { endingOf, isResponseTo, jsonOf } from './ending.ts';
 import { EventRelay } from './event-relay.ts';
 import type { OpenStream } from './open-streams.ts';
@@ -30,11 +32,11 @@ const cancelled: Ending = {
  * Passes one answer of the upstream to the client, notes how it ended before its last byte leaves, and changes one thing only: tool
  * lists, to what this caller may see.
  */
-export class Answer implements AnswerSink, OpenStream {
+export class Answer implements AnswerSink, OpenStream, CallInFlight {
   readonly standing: boolean;
   readonly server: string;
   readonly principal: Principal;
-  readonly #call: ClearedCall;
+  readonly call: ClearedCall;
   readonly #reply: Reply;
   readonly #record: CallRecord;
   readonly #runtime: Runtime;
@@ -50,7 +52,7 @@ export class Answer implements AnswerSink, OpenStream {
   #behind = false;
 
   constructor(call: ClearedCall, parts: { reply: Reply; record: CallRecord; runtime: Runtime }) {
-    this.#call = call;
+    this.call = call;
     this.#reply = parts.reply;
     this.#record = parts.record;
     this.#runtime = parts.runtime;
@@ -67,6 +69,7 @@ export class Answer implements AnswerSink, OpenStream {
   open(start: () => Exchange): void {
     this.#reply.onGone(() => this.#gone());
     if (this.#mode === 'over') return;
+    this.#runtime.inFlight.add(this);
     const exchange = start();
     this.#exchange = exchange;
     this.#reply.onDrain(() => {
@@ -101,22 +104,22 @@ export class Answer implements AnswerSink, OpenStream {
     else if (this.#mode === 'events') this.#endEvents();
   }
 
-  fail(failure: UpstreamFailure): void {
+  fail({ code, message, detail }: UpstreamFailure): void {
+    const told = message ?? 'The MCP server behind the gateway does not answer';
+    this.#refuse({ refused: true, code, message: told, detail });
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#exchange?.abort();
+    this.#refuse(refusal);
+  }
+
+  #refuse(refusal: Refusal): void {
     if (this.#mode === 'over') return;
-    const refusal = {
-      refused: true,
-      code: failure.code,
-      message: failure.message ?? 'The MCP server behind the gateway does not answer',
-      detail: failure.detail,
-    } as const;
     const started = this.#mode === 'stream' || this.#mode === 'events';
-    const own = answerTo(refusal, this.#call);
-    this.#over({
-      result: 'error',
-      reason: failure.code,
-      detail: failure.detail,
-      status: started ? null : own.status,
-    });
+    const own = answerTo(refusal, this.call);
+    const { code: reason, detail = null } = refusal;
+    this.#over({ result: resultOf(refusal), reason, detail, status: started ? null : own.status });
     if (started) {
       this.#reply.cut();
     } else {
@@ -199,7 +202,7 @@ export class Answer implements AnswerSink, OpenStream {
 
   /** A request is answered by a response. Errors of HTTP may say anything. */
   #unreadableBody(json: Json | undefined, status: number): string | null {
-    const { message } = this.#call;
+    const { message } = this.call;
     if (status >= 300 || message?.kind !== 'request' || isResponseTo(message, json)) return null;
     return 'the answer is no JSON-RPC response to the request';
   }
@@ -207,7 +210,7 @@ export class Answer implements AnswerSink, OpenStream {
   #viewOf(body: Buffer, json: Json | undefined): Buffer | null {
     if (json === undefined) return body;
     const isList = this.#isList && (this.#head?.status ?? 0) < 300;
-    const view = isList ? viewOfToolList(json, this.#call) : viewOfMessage(json, this.#call);
+    const view = isList ? viewOfToolList(json, this.call) : viewOfMessage(json, this.call);
     if (view === json && !isList) return body;
     return view === null ? null : Buffer.from(JSON.stringify(view));
   }
@@ -220,7 +223,7 @@ export class Answer implements AnswerSink, OpenStream {
 
   #openEvents(head: AnswerHead): void {
     this.#mode = 'events';
-    this.#relay = new EventRelay(this.#call);
+    this.#relay = new EventRelay(this.call);
     this.#runtime.streams.add(this);
     this.#reply.start(head.status, { ...this.#headers(head), 'x-accel-buffering': 'no' });
   }
@@ -247,10 +250,10 @@ export class Answer implements AnswerSink, OpenStream {
     const noted = this.#relay?.ending;
     if (noted) return { ...noted, status };
     const plain = endingOf(undefined, status);
-    if (this.standing || this.#call.message?.kind !== 'request') return plain;
+    if (this.standing || this.call.message?.kind !== 'request') return plain;
     const detail = 'the stream ended before the response';
     // Up to 2025-11-25 the client may come back for the rest (basic/transports, "Resumability").
-    if (this.#call.era === 'legacy') return { ...plain, detail: plain.detail ?? detail };
+    if (this.call.era === 'legacy') return { ...plain, detail: plain.detail ?? detail };
     return { result: 'error', reason: 'upstream_invalid', detail, status };
   }
 
@@ -269,17 +272,18 @@ export class Answer implements AnswerSink, OpenStream {
     this.#mode = 'over';
     this.#chunks = [];
     this.#runtime.streams.delete(this);
+    this.#runtime.inFlight.delete(this);
     this.#record.close(ending);
-    this.#call.release();
+    this.call.release();
   }
 
   #headers(head: AnswerHead): Record<string, string> {
-    const headers: Record<string, string> = { ...baseHeaders(this.#call), ...head.headers };
+    const headers: Record<string, string> = { ...baseHeaders(this.call), ...head.headers };
     if (head.contentType) {
       headers['content-type'] = passedTypes.has(head.contentType) ? head.contentType : 'text/plain';
     }
-    if (head.session !== null && this.#call.era === 'legacy') {
-      const owner = { server: this.#call.server.name, principal: this.#call.principal.key };
+    if (head.session !== null && this.call.era === 'legacy') {
+      const owner = { server: this.call.server.name, principal: this.call.principal.key };
       headers['mcp-session-id'] = this.#runtime.sessions.seal(owner, head.session);
     }
     return headers;

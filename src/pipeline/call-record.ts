@@ -106,6 +106,7 @@ const denied: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   'policy_denied',
   'unknown_tool',
   'session_unknown',
+  'stopped',
 ]);
 
 /** The guide's four results, and `denied_confirmation`. */

@@ -55,6 +55,8 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   unknown_tool: { status: 200, code: invalidParams },
   unknown_method: { status: 404, code: methodNotFound },
   session_unknown: { status: 404, code: invalidRequest },
+  stopped: own(403),
+  stops_unavailable: own(503),
   limit_client: own(429),
   limit_tool: own(429),
   limit_organization: own(429),
@@ -70,12 +72,15 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   internal_error: { status: 500, code: internalError },
 };
 
+/** What the model, or the person behind it, should read and act on. */
+const toldToTheModel: ReadonlySet<RefusalCode> = new Set(['upstream_not_connected', 'stopped']);
+
 /** The one place where a refusal becomes an HTTP answer: status, challenge, Retry-After, JSON-RPC error. */
 export function answerTo(refusal: Refusal, call: ReceivedCall & Partial<ParsedCall>): OwnAnswer {
   if (refusal.code === 'confirmation_unavailable' && call.operation?.kind === 'tool') {
     return toolError(`${refusal.message}. It was not executed. Do not try again.`, refusal, call);
   }
-  if (refusal.code === 'upstream_not_connected' && call.operation?.kind === 'tool') {
+  if (toldToTheModel.has(refusal.code) && call.operation?.kind === 'tool') {
     return toolError(refusal.message, refusal, call);
   }
   const { status, code } = shapeFor(refusal, call);
@@ -108,7 +113,7 @@ function shapeFor(refusal: Refusal, call: Partial<ParsedCall>): Shape {
     return { status: 200, code: shape.code };
   }
   // Clients show the error of a JSON-RPC answer, and not what an HTTP error came with.
-  if (refusal.code === 'upstream_not_connected' && call.message?.kind === 'request') {
+  if (toldToTheModel.has(refusal.code) && call.message?.kind === 'request') {
     return { status: 200, code: shape.code };
   }
   if (refusal.code === 'malformed_message' && refusal.data?.['missing'])

@@ -12,6 +12,7 @@ import { confirm } from './steps/confirm.ts';
 import { forward } from './steps/forward.ts';
 import { limit } from './steps/limit.ts';
 import { parse } from './steps/parse.ts';
+import { checkStops } from './steps/stop.ts';
 
 export interface Arrival {
   readonly request: IncomingRequest;
@@ -57,12 +58,20 @@ async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage):
   if (isRefusal(parsed)) return parsed;
   const authorized = await authorize(Object.assign(parsed, { principal }), runtime);
   if (isRefusal(authorized)) return authorized;
+  const stopped = checkStops(authorized);
+  if (stopped) return stopped;
   const admitted = limit(authorized, runtime);
   if (isRefusal(admitted)) return admitted;
   const cleared = confirm(admitted);
   if (isRefusal(cleared)) return cleared;
   const unrecorded = await recordIntent(cleared, records);
   if (unrecorded) return unrecorded;
+  // Again, and in one go with what lists the call as running: a stop comes before, or finds it there.
+  const meanwhile = checkStops(cleared);
+  if (meanwhile) {
+    cleared.release();
+    return meanwhile;
+  }
   const answer = new Answer(cleared, { reply: arrival.reply, record: records, runtime });
   answer.open(() => forward(cleared, answer));
   return null;

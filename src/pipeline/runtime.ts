@@ -4,8 +4,10 @@ import type { HttpConfig, LimitsConfig } from '../config/index.ts';
 import type { Authenticator, DpopMode, Nonces, Principal } from '../identity/index.ts';
 import type { Concurrency, FloodGuard, Limiter } from '../limits/index.ts';
 import type { Policy } from '../policy/index.ts';
+import type { Stops } from '../stops/index.ts';
 import type { Catalog, Upstream } from '../upstream/index.ts';
 import type { BodyBudget } from './body-budget.ts';
+import type { CallsInFlight } from './calls-in-flight.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { SessionSeal } from './session-seal.ts';
 
@@ -27,6 +29,7 @@ export interface Runtime {
   readonly http: HttpConfig;
   readonly sessions: SessionSeal;
   readonly streams: OpenStreams;
+  readonly inFlight: CallsInFlight;
 }
 
 /** One MCP server behind the gateway. */
@@ -44,6 +47,8 @@ export interface ProtectedServer {
   /** Told when a call was refused for want of a scope: the client is about to ask for more. */
   readonly stepUpExpected: (principal: Principal) => void;
   readonly policy: Policy;
+  /** The kill switch. */
+  readonly stops: Stops;
   readonly catalog: Catalog;
   readonly upstream: Upstream;
 }

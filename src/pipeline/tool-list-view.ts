@@ -45,9 +45,12 @@ function visible(tools: readonly Json[], call: AuthorizedCall): JsonObject[] {
 }
 
 /** @returns null for what is hidden, and for what is no tool */
-function viewOfTool(tool: Json, { server: { policy }, principal }: AuthorizedCall): JsonObject | null {
+function viewOfTool(tool: Json, { server, principal }: AuthorizedCall): JsonObject | null {
+  const { policy, stops, name } = server;
   const facts = toolFacts(tool);
   if (facts === null || !isObject(tool)) return null;
+  // What is wrong with a stopped tool may be its description, which a model reads.
+  if (stops.findTool(name, facts.name)) return null;
   const visibility = policy.visibility(facts, principal.scopes);
   if (visibility === 'hidden') return null;
   const scope = policy.explain(facts).scope?.value;

@@ -1,4 +1,5 @@
 export type { Decision, Operation, RateLimit, ToolFacts } from './decision.ts';
+export { compileGlob, type Glob } from './glob.ts';
 export { compilePolicy, type Policy, type PolicyOptions, type Visibility } from './policy.ts';
 export type { Attribute, ToolRules } from './rule.ts';
 export {

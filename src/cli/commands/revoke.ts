@@ -1,6 +1,7 @@
 import { OperationError, timestamp } from '../../base/index.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
+import { recordEvent } from '../record-event.ts';
 
 type Grants = ReturnType<typeof import('../../authorization-server/index.ts')['openGrants']>;
 
@@ -31,7 +32,13 @@ export const revoke: Command = {
     const directory = await findDataDirectory(given, context);
     return withGrants(directory, context, async (grants) => {
       const revoked = end(grants, kind, id);
-      await record(directory, context, revoked);
+      const { event, client_id, subject, data } = revoked;
+      await recordEvent(directory, context, {
+        event,
+        client_id: client_id ?? null,
+        subject: subject ?? null,
+        data: { ...data, by: 'command line' },
+      });
       if (context.json) context.output.json({ ok: true, kind, id, grants: revoked.grants });
       else context.output.line(revoked.text);
     });
@@ -141,22 +148,6 @@ function accountOf(grants: Grants, name: string): string {
 
 function missing(message: string): OperationError {
   return new OperationError(message, { hint: 'portcullis grants list' });
-}
-
-/** Into the trail of the gateway, to which several processes may write. */
-async function record(directory: string, { clock }: CommandContext, revoked: Revoked): Promise<void> {
-  const { createAuditTrail } = await import('../../audit/index.ts');
-  const { silentLog } = await import('../../base/index.ts');
-  const trail = await createAuditTrail({ dataDir: directory, clock, log: silentLog });
-  const { event, client_id = null, subject = null, data } = revoked;
-  trail.event({
-    timestamp: timestamp(clock.now()),
-    event,
-    client_id,
-    subject,
-    data: { ...data, by: 'command line' },
-  });
-  await trail.close();
 }
 
 async function withGrants(

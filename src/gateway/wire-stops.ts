@@ -1,0 +1,37 @@
+import type { AuditTrail } from '../audit/index.ts';
+import { type Clock, type Log, timestamp } from '../base/index.ts';
+import type { Config } from '../config/index.ts';
+import type { CallsInFlight } from '../pipeline/index.ts';
+import { openStopFile, openStops, type Stop, type Stops } from '../stops/index.ts';
+
+export interface KillSwitchParts {
+  readonly audit: AuditTrail;
+  readonly inFlight: CallsInFlight;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The kill switch of this process: what is stopped ends, and the trail says that it was. */
+export async function openKillSwitch(config: Config, parts: KillSwitchParts): Promise<Stops> {
+  const { audit, inFlight, clock, log } = parts;
+  const event = (name: string, data: Record<string, string | number | null>): void =>
+    audit.event({ timestamp: timestamp(clock.now()), event: name, data });
+  const stops = await openStops({
+    file: openStopFile(config.data),
+    shared: null,
+    clock,
+    log,
+    onState: ({ place, readable, detail }) =>
+      event(readable ? 'kill_switch.readable' : 'kill_switch.unreadable', { place, detail }),
+  });
+  stops.onChange(({ stopped, resumed }) => {
+    const ended = inFlight.endStopped();
+    for (const stop of stopped) event('kill_switch.applied', { ...named(stop), ended_calls: ended });
+    for (const stop of resumed) event('kill_switch.lifted', named(stop));
+  });
+  return stops;
+}
+
+function named({ id, kind, name }: Stop): Record<string, string> {
+  return { stop_id: id, kind, name };
+}
