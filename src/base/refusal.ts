@@ -56,6 +56,7 @@ export const refusalCodes = [
   // may they
   'scope_missing',
   'policy_denied',
+  'policy_undecided', // a rule's condition is an error for these arguments
   'unknown_tool', // also for hidden tools: alike on purpose
   'unknown_method',
   'session_unknown', // also for the session of somebody else: alike on purpose

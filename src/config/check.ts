@@ -2,6 +2,7 @@ import { checkConnect } from './connect.ts';
 import type { Finding } from './faults.ts';
 import { checkIssuers } from './issuers.ts';
 import { checkMachines } from './machines.ts';
+import { checkRules } from './rules.ts';
 import type { FileConfig, PartialFileConfig } from './schema.ts';
 import { checkSignIn } from './sign-in.ts';
 import { isLoopback } from './values.ts';
@@ -77,21 +78,6 @@ function checkAssertions(servers: FileConfig['servers'] | undefined): Finding[] 
     const path = ['servers', name, 'upstream', 'assertion', 'header'];
     return clash ? [{ path, message: 'is among the headers too', hint: 'choose another' }] : [];
   });
-}
-
-function checkRules({ tools, servers }: PartialFileConfig): Finding[] {
-  if (!tools || !servers) return [];
-  return tools.flatMap((rule, index): Finding[] =>
-    rule.server === undefined || Object.hasOwn(servers, rule.server)
-      ? []
-      : [
-          {
-            path: ['tools', index, 'server'],
-            message: 'names no server of this file',
-            hint: `write one of ${Object.keys(servers).join(', ')}`,
-          },
-        ],
-  );
 }
 
 function checkAuth({ auth, publicUrl, servers }: PartialFileConfig): Finding[] {

@@ -235,6 +235,8 @@ export interface ToolRuleConfig {
   readonly match: string;
   readonly server: string | null;
   readonly hint: 'readOnly' | 'destructive' | null;
+  /** CEL expression on the call; it compiles. */
+  readonly when: string | null;
   readonly scope: string | null;
   readonly limit: RateLimit | null;
   readonly confirm: 'self' | 'other' | null;

@@ -132,6 +132,7 @@ function toolRule(rule: NonNullable<FileConfig['tools']>[number], index: number)
     match: rule.match,
     server: rule.server ?? null,
     hint: rule.hint ?? null,
+    when: rule.when ?? null,
     scope: rule.scope ?? null,
     limit: rule.limit === undefined ? null : rateLimit(rule.limit),
     confirm: rule.confirm ?? null,

@@ -102,6 +102,10 @@ const toolRule = z
     match: nonEmpty.max(256).meta({ description: 'Glob on the tool name: `delete_*`.' }),
     server: serverName.optional(),
     hint: z.enum(['readOnly', 'destructive']).optional(),
+    when: nonEmpty
+      .max(2000)
+      .optional()
+      .meta({ description: 'CEL on `tool`, `args`, `caller`, `now`: `args.amount > 100`.' }),
     scope: scope.optional(),
     limit: rate.optional(),
     confirm: z.enum(['self', 'other']).optional(),

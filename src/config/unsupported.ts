@@ -17,7 +17,6 @@ const later: Readonly<Record<string, string>> = {
   'auth.embedded.encryption': 'encryption of keys',
   'servers.*.pins': 'pinning of tool definitions',
   'servers.*.assertion': 'signed assertions to the upstream',
-  'tools.*.when': 'conditions on arguments',
   'tools.*.roles': 'rules by role',
   'limits.loop': 'loop detection',
   'limits.whenStoreIsDown': 'shared limits',

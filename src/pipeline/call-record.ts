@@ -104,6 +104,7 @@ const denied: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
   'proof_nonce',
   'scope_missing',
   'policy_denied',
+  'policy_undecided',
   'unknown_tool',
   'session_unknown',
   'stopped',

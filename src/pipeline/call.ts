@@ -1,5 +1,5 @@
 import type { Principal } from '../identity/index.ts';
-import type { Decision, Operation, ToolFacts } from '../policy/index.ts';
+import type { Asking, Decision, Operation, ToolFacts } from '../policy/index.ts';
 import type { Era, Message } from '../protocol/index.ts';
 import type { IncomingRequest } from './request.ts';
 import type { ProtectedServer } from './runtime.ts';
@@ -30,6 +30,12 @@ export interface ParsedCall extends ReceivedCall {
 
 export interface IdentifiedCall extends ParsedCall {
   readonly principal: Principal;
+}
+
+/** The caller as policy sees it: what the verified token says, and the time of the request's first byte. */
+export function askingOf({ principal, receivedAt }: IdentifiedCall): Asking {
+  const { subject, issuer, clientId, organization, scopes } = principal;
+  return { caller: { subject, issuer, client: clientId, organization, scopes }, now: receivedAt };
 }
 
 export interface AuthorizedCall extends IdentifiedCall {

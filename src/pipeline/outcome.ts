@@ -52,6 +52,7 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   issuer_unavailable: own(503),
   scope_missing: own(403),
   policy_denied: { status: 200, code: invalidParams },
+  policy_undecided: { status: 200, code: invalidParams },
   unknown_tool: { status: 200, code: invalidParams },
   unknown_method: { status: 404, code: methodNotFound },
   session_unknown: { status: 404, code: invalidRequest },
@@ -154,7 +155,7 @@ function dataOf(refusal: Refusal): JsonObject {
   const reason =
     refusal.code.startsWith('token_') && refusal.code !== 'token_missing' ? 'invalid_token' : refusal.code;
   return {
-    reason: reason === 'policy_denied' ? 'unknown_tool' : reason,
+    reason,
     ...(refusal.limit && {
       layer: refusal.limit.layer,
       retryAfterMs: refusal.limit.retryAfterMs,

@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../protocol/index.ts';
 import { toolFacts } from '../upstream/index.ts';
-import type { AuthorizedCall } from './call.ts';
+import { type AuthorizedCall, askingOf } from './call.ts';
 import { withSecurity } from './security-schemes.ts';
 
 /**
@@ -45,16 +45,15 @@ function visible(tools: readonly Json[], call: AuthorizedCall): JsonObject[] {
 }
 
 /** @returns null for what is hidden, and for what is no tool */
-function viewOfTool(tool: Json, { server, principal }: AuthorizedCall): JsonObject | null {
-  const { policy, stops, name } = server;
+function viewOfTool(tool: Json, call: AuthorizedCall): JsonObject | null {
+  const { policy, stops, name } = call.server;
   const facts = toolFacts(tool);
   if (facts === null || !isObject(tool)) return null;
   // What is wrong with a stopped tool may be its description, which a model reads.
   if (stops.findTool(name, facts.name)) return null;
-  const visibility = policy.visibility(facts, principal.scopes);
+  const { visibility, scopes } = policy.listing(facts, askingOf(call));
   if (visibility === 'hidden') return null;
-  const scope = policy.explain(facts).scope?.value;
-  return withSecurity(tool, { scopes: scope === undefined ? [] : [scope], locked: visibility === 'locked' });
+  return withSecurity(tool, { scopes, locked: visibility === 'locked' });
 }
 
 function withTools(json: JsonObject, result: JsonObject, tools: Json[], call: AuthorizedCall): JsonObject {

@@ -1,4 +1,5 @@
 import type { JsonObject, MirroredParameter } from '../protocol/index.ts';
+import type { CallerView } from './conditions/index.ts';
 
 /** What a call would do, as policy sees it. Made from the body, never from headers. */
 export type Operation =
@@ -18,6 +19,13 @@ export type Operation =
   | { readonly kind: 'task' } // tasks/* of 2025-11-25
   | { readonly kind: 'session' } // lifecycle: initialize, ping, discover, notifications, responses, GET, DELETE
   | { readonly kind: 'unknown'; readonly method: string };
+
+/** Who asks, and when: what conditions may depend on beside the tool and the arguments. */
+export interface Asking {
+  readonly caller: CallerView;
+  /** Milliseconds since the Unix epoch: when the request came. */
+  readonly now: number;
+}
 
 /** What the upstream says of one of its tools. Untrusted: hints are claims of the server. */
 export interface ToolFacts {
@@ -45,10 +53,19 @@ export type Decision =
   | {
       readonly allow: false;
       readonly rule: string;
-      readonly code: 'scope_missing' | 'policy_denied' | 'unknown_tool' | 'unknown_method';
+      readonly code:
+        | 'scope_missing'
+        | 'policy_denied'
+        | 'policy_undecided'
+        | 'unknown_tool'
+        | 'unknown_method';
+      /** The caller knows of the tool from its list; otherwise the answer must be that of a tool that is not there. */
+      readonly known: boolean;
       /** On `scope_missing`: scopes to ask for: those granted that we know, then the missing ones. */
       readonly scopes: readonly string[];
       readonly required: readonly string[];
+      /** For the record: why a condition could not be decided, without anything that the caller sent. */
+      readonly detail?: string;
     };
 
 /** `60/min`: `count` calls per `periodMs`, all of which may come at once (burst = count unless given). */

@@ -1,6 +1,7 @@
-export type { Decision, Operation, RateLimit, ToolFacts } from './decision.ts';
+export { type CallerView, compileCondition, isConditionFault } from './conditions/index.ts';
+export type { Asking, Decision, Operation, RateLimit, ToolFacts } from './decision.ts';
 export { compileGlob, type Glob } from './glob.ts';
-export { compilePolicy, type Policy, type PolicyOptions, type Visibility } from './policy.ts';
+export { compilePolicy, type Policy, type PolicyOptions } from './policy.ts';
 export type { Attribute, ToolRules } from './rule.ts';
 export {
   builtInScopes,
@@ -11,3 +12,4 @@ export {
   scopeDescriptions,
   standardScopes,
 } from './scopes.ts';
+export type { Listing, Visibility } from './tool.ts';

@@ -1,5 +1,6 @@
 import type { ToolRuleConfig } from '../config/index.ts';
-import type { Decision, Operation, ToolFacts } from './decision.ts';
+import type { JsonObject } from '../protocol/index.ts';
+import type { Asking, Decision, Operation, ToolFacts } from './decision.ts';
 import { type Allowed, compileRequirements } from './operations.ts';
 import { type CompiledRule, compileRules, type ToolRules } from './rule.ts';
 import {
@@ -11,7 +12,7 @@ import {
   standardScopes,
   toolsRead,
 } from './scopes.ts';
-import { planTool, type ToolPlan, visibilityOf } from './tool.ts';
+import { type Judgement, judge, type Listing, listingOf, planTool, type ToolPlan } from './tool.ts';
 
 /** May a caller do this? Pure and synchronous; made once for each server when the configuration is loaded. */
 export interface Policy {
@@ -19,20 +20,18 @@ export interface Policy {
    * @param facts what the upstream says of the tool; null: its list cannot be had, the worst is assumed;
    *   `unknown`: it has a list and the tool is not on it. Ignored for operations that are no tool call.
    *   An object is read once and remembered by identity: make a new one when the upstream's list changes.
-   * @param granted scopes of the verified token
+   * @param asking who calls, from the verified token, and when
    */
-  decide(operation: Operation, facts: ToolFacts | null | 'unknown', granted: Granted): Decision;
+  decide(operation: Operation, facts: ToolFacts | null | 'unknown', asking: Asking): Decision;
   /** How `tools/list` shows a tool to a caller: usable, named but locked, or not at all. Agrees with `decide`. */
-  visibility(facts: ToolFacts, granted: Granted): Visibility;
+  listing(facts: ToolFacts, asking: Asking): Listing;
   /** What the rules say of a tool, each attribute with the rule that gave it. */
-  explain(facts: ToolFacts): ToolRules;
+  explain(facts: ToolFacts, asking: Asking, args?: JsonObject): ToolRules;
   /** Every scope that this policy can ask for, standard ones first. */
   scopes(): readonly string[];
   /** What a client should ask for at first: reading only. More comes by step-up. */
   baseline(): readonly string[];
 }
-
-export type Visibility = 'open' | 'locked' | 'hidden';
 
 export interface PolicyOptions {
   /** Name of the server that it is for: rules of other servers are dropped. */
@@ -57,22 +56,25 @@ export function compilePolicy(options: PolicyOptions): Policy {
   });
   const scopes = requiredScopes(options, rules);
   const known = [...new Set([...standardScopes, ...scopes])];
-  const planOf = rememberPlans(rules);
+  const { server } = options;
+  const planOf = rememberPlans(rules, server);
 
   return {
-    decide(operation, facts, granted) {
+    decide(operation, facts, asking) {
+      const { scopes: granted } = asking.caller;
       if (operation.kind === 'tool') {
         const tool = toolToJudge(operation.name, facts);
         if (tool === null) return unknownTool;
-        return decideTool(facts === null ? planTool(rules, tool) : planOf(tool), granted, known);
+        const plan = facts === null ? planTool(rules, tool, server) : planOf(tool);
+        return decideTool(plan, { asking, args: operation.arguments, known });
       }
       const requirement = requirementOf(operation);
       if (requirement === null) return unknownMethod;
       if (!satisfies(granted, requirement.scopes)) return scopeMissing(requirement, granted, known);
       return requirement;
     },
-    visibility: (facts, granted) => visibilityOf(planOf(facts), granted),
-    explain: (facts) => planOf(facts).rules,
+    listing: (facts, asking) => listingOf(planOf(facts), asking),
+    explain: (facts, asking, args) => judge(planOf(facts), asking, args ?? null).rules,
     scopes: () => scopes,
     baseline: () => baselineOf(scopes),
   };
@@ -84,23 +86,43 @@ function toolToJudge(name: string, facts: ToolFacts | null | 'unknown'): ToolFac
   return facts.name === name ? facts : null; // facts of another tool say nothing of this one
 }
 
-function decideTool(plan: ToolPlan, granted: Granted, known: readonly string[]): Decision {
-  if (plan.allow === null) return policyDenied;
-  if (visibilityOf(plan, granted) === 'hidden') {
-    // the caller's answer is that of an unknown tool; the record names the rule
-    return denied(plan.rules.show?.rule ?? unknownTool.rule, 'unknown_tool');
-  }
-  if (!satisfies(granted, plan.allow.scopes)) return scopeMissing(plan.allow, granted, known);
-  return plan.allow;
+interface ToolCall {
+  readonly asking: Asking;
+  /** Attacker-controlled. */
+  readonly args: JsonObject;
+  readonly known: readonly string[];
+}
+
+/** What the list hides is refused before the arguments are looked at, so that no answer about them tells of it. */
+function decideTool(plan: ToolPlan, { asking, args, known }: ToolCall): Decision {
+  const { scopes: granted } = asking.caller;
+  const { visibility, judgement } = listingOf(plan, asking);
+  if (visibility === 'hidden') return deniedAsUnknown(judgement);
+  const call = plan.fixed ?? judge(plan, asking, args);
+  if (call.undecided !== null) return deniedUndecided(call.undecided, true);
+  if (call.allow === null) return notAllowed;
+  if (!satisfies(granted, call.allow.scopes)) return scopeMissing(call.allow, granted, known);
+  return call.allow;
+}
+
+/** The caller's answer is that of an unknown tool; the record names the rule. */
+function deniedAsUnknown({ rules, undecided }: Judgement): Decision {
+  if (undecided !== null) return deniedUndecided(undecided, false);
+  return rules.show?.value === 'hidden' ? denied(rules.show.rule, 'unknown_tool') : policyDenied;
+}
+
+function deniedUndecided({ rule, error }: NonNullable<Judgement['undecided']>, known: boolean): Decision {
+  const detail = `whether ${rule} applies cannot be said: ${error.reason}`;
+  return { allow: false, rule, code: 'policy_undecided', known, scopes: [], required: [], detail };
 }
 
 /** The upstream's list has few tools and lives long; a caller's text is never remembered. */
-function rememberPlans(rules: readonly CompiledRule[]): (tool: ToolFacts) => ToolPlan {
+function rememberPlans(rules: readonly CompiledRule[], server: string): (tool: ToolFacts) => ToolPlan {
   const plans = new WeakMap<ToolFacts, ToolPlan>();
   return (tool) => {
     let plan = plans.get(tool);
     if (plan === undefined) {
-      plan = planTool(rules, tool);
+      plan = planTool(rules, tool, server);
       plans.set(tool, plan);
     }
     return plan;
@@ -112,20 +134,27 @@ function scopeMissing(requirement: Allowed, granted: Granted, known: readonly st
     allow: false,
     rule: requirement.rule,
     code: 'scope_missing',
+    known: true,
     scopes: challengeScopes(granted, requirement.scopes, known),
     required: requirement.scopes,
   };
 }
 
-function denied(rule: string, code: 'policy_denied' | 'unknown_tool' | 'unknown_method'): Decision {
+function denied(
+  rule: string,
+  code: 'policy_denied' | 'unknown_tool' | 'unknown_method',
+  known = false,
+): Decision {
   const none = Object.freeze([]);
-  return Object.freeze({ allow: false, rule, code, scopes: none, required: none });
+  return Object.freeze({ allow: false, rule, code, known, scopes: none, required: none });
 }
 
 const unknownTool = denied('builtin.unknown', 'unknown_tool');
 const unknownMethod = denied('builtin.unknown', 'unknown_method');
 /** No rule with a scope names the tool: what nobody decided on is not for calling. */
 const policyDenied = denied('tools', 'policy_denied');
+/** The same for these arguments, of a tool that the caller may call with others. */
+const notAllowed = denied('tools', 'policy_denied', true);
 
 function requiredScopes(options: PolicyOptions, rules: readonly CompiledRule[]): readonly string[] {
   const wanted = new Set([toolsRead]);

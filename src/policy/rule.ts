@@ -1,4 +1,10 @@
 import type { ToolRuleConfig } from '../config/index.ts';
+import {
+  type Condition,
+  type ConditionError,
+  compileCondition,
+  isConditionFault,
+} from './conditions/index.ts';
 import type { RateLimit, ToolFacts } from './decision.ts';
 import { compileGlob, type Glob } from './glob.ts';
 import { toolsRead, toolsWrite } from './scopes.ts';
@@ -21,37 +27,72 @@ export interface ToolRules {
 export interface CompiledRule {
   readonly glob: Glob;
   readonly config: ToolRuleConfig;
+  readonly condition: Condition | null;
 }
 
 /** Rules that apply to a server's tools, in order. `rules` null: the built-in ones. */
 export function compileRules(server: string, rules: readonly ToolRuleConfig[] | null): CompiledRule[] {
   return (rules ?? builtInRules)
     .filter((rule) => rule.server === null || rule.server === server)
-    .map((config) => ({ glob: compileGlob(config.match), config }));
+    .map((config) => ({ glob: compileGlob(config.match), config, condition: conditionOf(config) }));
 }
 
-/** Reads the rules top to bottom: each attribute comes from the first rule that matches and has it. */
-export function rulesFor(rules: readonly CompiledRule[], tool: ToolFacts): ToolRules {
-  const matching = rules.filter(
-    (rule) => hintMatches(rule.config.hint, tool) && rule.glob.matches(tool.name),
-  );
-  return {
-    scope: first(matching, (rule) => rule.scope),
-    limit: first(matching, (rule) => rule.limit),
-    confirm: first(matching, (rule) => rule.confirm),
-    show: first(matching, (rule) => rule.show),
-  };
+/** The configuration has been checked: what cannot be compiled here is a fault of ours. */
+function conditionOf({ when, source }: ToolRuleConfig): Condition | null {
+  if (when === null) return null;
+  const condition = compileCondition(when);
+  if (isConditionFault(condition)) throw new Error(`${source}: when ${condition.message}`);
+  return condition;
 }
 
-function first<T>(
+/** Those that match the tool by name and hint, in order; their conditions are another question. */
+export function rulesMatching(rules: readonly CompiledRule[], tool: ToolFacts): readonly CompiledRule[] {
+  return rules.filter((rule) => hintMatches(rule.config.hint, tool) && rule.glob.matches(tool.name));
+}
+
+/** Whether a rule applies, or why that cannot be said. */
+export type Verdict = boolean | ConditionError;
+
+export interface Resolution {
+  readonly rules: ToolRules;
+  /** The rule whose condition could not be decided. Nothing may be concluded from `rules` then. */
+  readonly undecided: { readonly rule: string; readonly error: ConditionError } | null;
+}
+
+/**
+ * Reads rules top to bottom: each attribute comes from the first rule that applies and has it. The condition of a rule that could
+ * still give an attribute is asked; of one whose attributes have all been given it is not. The first that cannot be decided ends it: going on
+ * would be to take a later rule, perhaps a looser one, on the word of a caller who made the condition fail.
+ */
+export function resolve(
   rules: readonly CompiledRule[],
-  attribute: (rule: ToolRuleConfig) => T | null,
-): Attribute<T> | null {
-  for (const { config } of rules) {
-    const value = attribute(config);
-    if (value !== null) return { value, rule: config.source };
+  applies: (rule: CompiledRule) => Verdict,
+): Resolution {
+  const found: { -readonly [Name in keyof ToolRules]: ToolRules[Name] } = { ...nothing };
+  for (const rule of rules) {
+    const { config } = rule;
+    if (!givesMore(config, found)) continue;
+    const verdict = applies(rule);
+    const { source } = config;
+    if (typeof verdict === 'object') return { rules: found, undecided: { rule: source, error: verdict } };
+    if (!verdict) continue;
+    if (config.scope !== null) found.scope ??= { value: config.scope, rule: source };
+    if (config.limit !== null) found.limit ??= { value: config.limit, rule: source };
+    if (config.confirm !== null) found.confirm ??= { value: config.confirm, rule: source };
+    if (config.show !== null) found.show ??= { value: config.show, rule: source };
   }
-  return null;
+  return { rules: found, undecided: null };
+}
+
+const nothing: ToolRules = { scope: null, limit: null, confirm: null, show: null };
+
+function givesMore(config: ToolRuleConfig, found: ToolRules): boolean {
+  return (
+    (config.scope !== null && found.scope === null) ||
+    (config.limit !== null && found.limit === null) ||
+    (config.confirm !== null && found.confirm === null) ||
+    (config.show !== null && found.show === null)
+  );
 }
 
 function hintMatches(hint: ToolRuleConfig['hint'], tool: ToolFacts): boolean {
@@ -83,6 +124,7 @@ function blank(source: string): ToolRuleConfig {
     match: '*',
     server: null,
     hint: null,
+    when: null,
     scope: null,
     limit: null,
     confirm: null,

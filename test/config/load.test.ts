@@ -91,6 +91,7 @@ limits: { client: none, concurrent: { client: 3 } }
         match: 'delete_*',
         server: 'tickets',
         hint: 'destructive',
+        when: null,
         scope: 'mcp:tools:admin',
         limit: { count: 60, periodMs: 60_000, burst: 10 },
         confirm: 'other',

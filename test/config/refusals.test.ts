@@ -293,8 +293,8 @@ describe('what later versions bring', () => {
     }
     await refuses(
       t,
-      `${smallest}tools: [ { match: "*", when: "true", scope: a } ]\n`,
-      'tools[0].when',
+      `${smallest}tools: [ { match: "*", roles: [admin], scope: a } ]\n`,
+      'tools[0].roles',
       /not in this version/,
     );
   });
@@ -304,6 +304,35 @@ describe('what later versions bring', () => {
       (await faultsOf(t, `${smallest}approvals: { url: x, more: [1, 2] }\naudit: { keep: 1d }\n`)).length,
       2,
     );
+  });
+});
+
+describe('conditions', () => {
+  const rule = (attributes: string) => `${smallest}tools:\n  - { match: "*", scope: a, ${attributes} }\n`;
+
+  it('that are wrong are found with their place and what to type', async (t) => {
+    const cases: [when: string, message: RegExp, hint: RegExp][] = [
+      ['args.amount >', /cannot be read at character/, /such as args.amount > 100/],
+      ['arg.amount > 1', /knows no arg/, /did you mean args\?/],
+      ['caller.scope == "x"', /has no member scope/, /did you mean scopes\?/],
+      ['tool.name.startWith("x")', /knows no function/, /did you mean startsWith\?/],
+      ['tool.name == 1', /compares a text with a whole number/, /^$/],
+      ['args.x.matches("(?!a)")', /RE2/, /look-around/],
+      ['caller.subject', /is no condition/, /compare something/],
+    ];
+    for (const [when, message, hint] of cases) {
+      const [fault] = await faultsOf(t, rule(`when: '${when}'`));
+      assert.ok(fault, when);
+      assert.deepEqual([fault.path, fault.line !== undefined], ['tools[0].when', true]);
+      assert.match(fault.message, message);
+      assert.match(fault.hint ?? '', hint);
+    }
+  });
+
+  it('on arguments cannot decide what is listed', async (t) => {
+    await refuses(t, rule(`when: 'args.x == 1', show: hidden`), 'tools[0].show', /depends on the arguments/);
+    const { config } = await load(t, rule(`when: 'caller.client == "x"', show: hidden`));
+    assert.equal(config.tools?.[0]?.when, 'caller.client == "x"');
   });
 });
 

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePolicy, type Operation, satisfies, type ToolFacts } from '../../src/policy/index.ts';
-import { admin, call, perMinute, policyOf, prompts, read, resources, rulesOf, write } from './fixtures.ts';
+import {
+  admin,
+  byScopes,
+  call,
+  perMinute,
+  policyOf,
+  prompts,
+  read,
+  resources,
+  rulesOf,
+  write,
+} from './fixtures.ts';
 
 const builtIn = policyOf(null);
 const everything = [admin, resources, prompts];
@@ -22,6 +33,7 @@ test('without a policy file, what claims to read only needs read, the rest write
     allow: false,
     rule: 'default[1]',
     code: 'scope_missing',
+    known: true,
     scopes: [read, write],
     required: [write],
   });
@@ -52,6 +64,7 @@ test('a tool that no rule with a scope names is denied to everybody, and not sho
     allow: false,
     rule: 'tools',
     code: 'policy_denied',
+    known: false,
     scopes: [],
     required: [],
   });
@@ -159,12 +172,14 @@ test('attack: an operation of no known kind is denied', () => {
 });
 
 test('resources and prompts take the scopes of the configuration', () => {
-  const policy = compilePolicy({
-    server: 'notes',
-    rules: null,
-    resources: { scope: 'acme:files' },
-    prompts: { scope: read },
-  });
+  const policy = byScopes(
+    compilePolicy({
+      server: 'notes',
+      rules: null,
+      resources: { scope: 'acme:files' },
+      prompts: { scope: read },
+    }),
+  );
   assert.equal(policy.decide({ kind: 'resources' }, null, [resources]).allow, false);
   assert.equal(policy.decide({ kind: 'resources' }, null, ['acme:files']).allow, true);
   assert.equal(policy.decide({ kind: 'prompts' }, null, [write]).allow, true);
@@ -186,12 +201,14 @@ test('scopes() names all that can be asked for, baseline() what reads', () => {
 });
 
 test('a broad or custom scope on resources is not asked for at first', () => {
-  const policy = compilePolicy({
-    server: 'notes',
-    rules: null,
-    resources: { scope: admin },
-    prompts: { scope: 'acme:p' },
-  });
+  const policy = byScopes(
+    compilePolicy({
+      server: 'notes',
+      rules: null,
+      resources: { scope: admin },
+      prompts: { scope: 'acme:p' },
+    }),
+  );
   assert.deepEqual(policy.baseline(), [read]);
 });
 

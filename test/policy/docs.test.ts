@@ -18,7 +18,7 @@ function snippetsOf(page: string): Snippet[] {
   return [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => parse(yaml ?? '') as Snippet);
 }
 
-const attributes = ['match', 'server', 'hint', 'scope', 'limit', 'confirm', 'show'];
+const attributes = ['match', 'server', 'hint', 'when', 'scope', 'limit', 'confirm', 'show'];
 
 for (const page of ['policy.md', 'limits.md']) {
   test(`docs/${page}: every snippet has the sections and attributes of a configuration`, () => {

@@ -1,7 +1,7 @@
-import { isRefusal, type Refusal, refuse } from '../../base/index.ts';
+import { isRefusal, type Refusal, type RefusalCode, refuse } from '../../base/index.ts';
 import type { Decision, ToolFacts } from '../../policy/index.ts';
 import { checkMirroredParameters } from '../../protocol/index.ts';
-import type { AuthorizedCall, IdentifiedCall } from '../call.ts';
+import { type AuthorizedCall, askingOf, type IdentifiedCall } from '../call.ts';
 import type { Runtime } from '../runtime.ts';
 
 /** May this principal do this: session, mirrored parameters, policy. */
@@ -10,17 +10,17 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
   if (isRefusal(session)) return session;
   const { operation, server, principal } = call;
   const facts = operation.kind === 'tool' ? await server.catalog.find(operation.name) : null;
-  const decision = server.policy.decide(operation, facts, principal.scopes);
+  const decision = server.policy.decide(operation, facts, askingOf(call));
   Object.assign(call, { decision }); // the record names the rule, also of a refusal
   // A tool that this caller must not know of answers as one that is not there, before its schema is looked at.
-  if (!decision.allow && decision.code !== 'scope_missing') {
+  if (!decision.allow && !decision.known) {
     if (facts !== null && facts !== 'unknown') await server.catalog.recheck();
     return refusalOf(decision);
   }
   const mismatch = checkParameters(call, facts);
   if (mismatch) return mismatch;
   if (!decision.allow) {
-    server.stepUpExpected(principal);
+    if (decision.code === 'scope_missing') server.stepUpExpected(principal);
     return refusalOf(decision);
   }
   return Object.assign(call, { decision, session, facts: facts === 'unknown' ? null : facts });
@@ -46,14 +46,30 @@ function checkParameters(call: IdentifiedCall, facts: ToolFacts | 'unknown' | nu
 }
 
 function refusalOf(decision: Extract<Decision, { allow: false }>): Refusal {
-  const detail = `${decision.rule}${decision.required.length > 0 ? ` requires ${decision.required.join(' ')}` : ''}`;
+  const detail =
+    decision.detail ??
+    `${decision.rule}${decision.required.length > 0 ? ` requires ${decision.required.join(' ')}` : ''}`;
   switch (decision.code) {
     case 'scope_missing':
       return refuse('scope_missing', 'The access token lacks a scope', { detail, scopes: decision.scopes });
     case 'unknown_method':
       return refuse('unknown_method', 'Method not found', { detail });
     default:
-      // One answer for tools that are not there, hidden, or not decided on: names cannot be found out by asking.
-      return refuse(decision.code, 'Unknown tool', { detail });
+      return decision.known
+        ? refusedForArguments(decision.code, detail)
+        : refusedAsUnknown(decision.code, detail);
   }
+}
+
+/** One answer for tools that are not there, hidden, or not decided on: names cannot be found out by asking. */
+function refusedAsUnknown(code: RefusalCode, detail: string): Refusal {
+  return refuse(code, 'Unknown tool', { detail, data: { reason: 'unknown_tool' } });
+}
+
+/** The caller sees the tool in its list. Which rule, and whether it could be decided, is for the record. */
+function refusedForArguments(code: RefusalCode, detail: string): Refusal {
+  return refuse(code, 'The policy does not allow this call with these arguments', {
+    detail,
+    data: { reason: 'policy_denied' },
+  });
 }

@@ -1,0 +1,11 @@
+export {
+  type CallerView,
+  type Circumstances,
+  type Condition,
+  type ConditionError,
+  type ConditionFault,
+  compileCondition,
+  isConditionFault,
+  type ToolView,
+  type Variable,
+} from './compile.ts';

@@ -1,0 +1,313 @@
+import { compileLinearPattern } from '../linear-pattern.ts';
+import { conditionEnvironment } from './environment.ts';
+import type { Expression } from './library.ts';
+import { isTimeZone, timeMethods } from './time.ts';
+import {
+  describeType,
+  fits,
+  isComparable,
+  isList,
+  isRecord,
+  join,
+  type Overload,
+  overloadOf,
+  type Type,
+} from './types.ts';
+
+// The library's own checker knows constants and names alone (0.6.1). This one reads the signatures of the library's functions, so that what
+// would be an error of every call is found when the configuration is loaded.
+
+/** Thrown at the first thing that is wrong, and caught in `compile.ts`. */
+export class TypeFault extends Error {
+  override readonly name = 'TypeFault';
+  readonly at: bigint;
+  readonly hint: string | undefined;
+  /** A name that is not known, and those that are. */
+  readonly names: { readonly typed: string; readonly known: readonly string[] } | undefined;
+
+  constructor(at: bigint, message: string, more: Pick<Partial<TypeFault>, 'hint' | 'names'> = {}) {
+    super(message);
+    this.at = at;
+    this.hint = more.hint;
+    this.names = more.names;
+  }
+}
+
+export interface Checked {
+  readonly type: Type;
+  /** Variables that it reads. */
+  readonly reads: ReadonlySet<string>;
+  /** Names of members that it reads of what has no known members: of `args`, at any depth. */
+  readonly members: ReadonlySet<string>;
+}
+
+/** An expression within another's members multiplies what it costs; two levels are as many as people write. */
+const maxNesting = 2;
+/** Of the syntax tree. */
+const maxNodes = 500;
+
+type Kind<Case extends string> = Extract<Expression['exprKind'], { case: Case }>['value'];
+
+export class TypeCheck {
+  readonly #variables: Readonly<Record<string, Type>>;
+  readonly #locals: { readonly name: string; readonly type: Type }[] = [];
+  readonly #reads = new Set<string>();
+  readonly #members = new Set<string>();
+  #nodes = 0;
+  #nesting = 0;
+
+  constructor(variables: Readonly<Record<string, Type>>) {
+    this.#variables = variables;
+  }
+
+  /** @throws TypeFault */
+  check(expression: Expression): Checked {
+    return { type: this.#typeOf(expression), reads: this.#reads, members: this.#members };
+  }
+
+  #typeOf(expression: Expression | undefined): Type {
+    if (expression === undefined) return 'dyn';
+    const { id, exprKind: kind } = expression;
+    if (++this.#nodes > maxNodes)
+      throw new TypeFault(id, 'is too long', { hint: 'write several rules instead' });
+    switch (kind.case) {
+      case 'constExpr':
+        return constantType(kind.value);
+      case 'identExpr':
+        return this.#name(id, kind.value.name);
+      case 'selectExpr':
+        return this.#select(id, kind.value);
+      case 'listExpr':
+        return { list: this.#common(kind.value.elements) };
+      case 'structExpr':
+        return this.#map(id, kind.value);
+      case 'comprehensionExpr':
+        return this.#comprehension(id, kind.value);
+      case 'callExpr':
+        return this.#call(id, kind.value);
+      default:
+        throw new TypeFault(id, 'cannot be read');
+    }
+  }
+
+  #name(id: bigint, written: string): Type {
+    const name = written.replace(/^\./, '');
+    const local = this.#locals.findLast((one) => one.name === name);
+    if (local) return local.type;
+    const type = Object.hasOwn(this.#variables, name) ? this.#variables[name] : undefined;
+    if (type !== undefined) {
+      this.#reads.add(name);
+      return type;
+    }
+    if (typeNames.has(name)) return 'type';
+    throw new TypeFault(id, `knows no ${name}`, {
+      names: { typed: name, known: Object.keys(this.#variables) },
+    });
+  }
+
+  #select(id: bigint, { operand, field, testOnly }: Kind<'selectExpr'>): Type {
+    const of = this.#typeOf(operand);
+    const type = this.#member(id, of, field);
+    return testOnly ? 'bool' : type;
+  }
+
+  #member(id: bigint, of: Type, field: string): Type {
+    if (of === 'dyn' || of === 'map') {
+      this.#members.add(field);
+      return 'dyn';
+    }
+    if (!isRecord(of))
+      throw new TypeFault(id, `reads .${field} of ${describeType(of)}, which has no members`);
+    const type = Object.hasOwn(of.members, field) ? of.members[field] : undefined;
+    if (type !== undefined) return type;
+    throw new TypeFault(id, `has no member ${field} there`, {
+      names: { typed: field, known: Object.keys(of.members) },
+    });
+  }
+
+  #common(expressions: readonly Expression[]): Type {
+    const types = expressions.map((one) => this.#typeOf(one));
+    return types.length === 0 ? 'dyn' : types.reduce(join);
+  }
+
+  #map(id: bigint, { messageName, entries }: Kind<'structExpr'>): Type {
+    if (messageName !== '') throw new TypeFault(id, `cannot make a ${messageName}`);
+    for (const { keyKind, value } of entries) {
+      if (keyKind.case === 'mapKey') this.#typeOf(keyKind.value);
+      this.#typeOf(value);
+    }
+    return 'map';
+  }
+
+  #comprehension(id: bigint, fold: Kind<'comprehensionExpr'>): Type {
+    const range = this.#typeOf(fold.iterRange);
+    if (range !== 'dyn' && range !== 'map' && !isList(range)) {
+      throw new TypeFault(id, `goes through ${describeType(range)}; only lists and maps have elements`);
+    }
+    if (Object.hasOwn(this.#variables, fold.iterVar)) {
+      throw new TypeFault(id, `calls an element ${fold.iterVar}, which has a meaning here`, {
+        hint: 'call it x',
+      });
+    }
+    if (++this.#nesting > maxNesting) {
+      throw new TypeFault(id, `goes through lists within lists more than ${maxNesting} deep`);
+    }
+    const result = this.#typeOf(fold.accuInit);
+    const locals = this.#locals.length;
+    this.#locals.push({ name: fold.accuVar, type: isList(result) ? { list: 'dyn' } : result });
+    this.#locals.push({
+      name: fold.iterVar,
+      type: isList(range) ? range.list : range === 'map' ? 'string' : 'dyn',
+    });
+    this.#typeOf(fold.loopCondition);
+    this.#typeOf(fold.loopStep);
+    this.#locals.length = locals + 1;
+    const type = this.#typeOf(fold.result);
+    this.#locals.length = locals;
+    this.#nesting--;
+    return type;
+  }
+
+  #call(id: bigint, { function: name, target, args }: Kind<'callExpr'>): Type {
+    if (literalParameters.has(name)) checkLiteral(id, name, args);
+    const on = target === undefined ? null : this.#typeOf(target);
+    const types = args.map((one) => this.#typeOf(one));
+    const [first = 'dyn', second = 'dyn', third = 'dyn'] = types;
+    switch (name) {
+      case '_?_:_':
+        this.#mustBeBool(id, first, '?');
+        return join(second, third);
+      case '_&&_':
+      case '_||_':
+        for (const type of types) this.#mustBeBool(id, type, name.slice(1, -1));
+        return 'bool';
+      case '@not_strictly_false':
+        return 'bool';
+      case '_[_]':
+        return this.#index(id, { of: first, key: second, written: args[1] });
+      case '_==_':
+      case '_!=_':
+        if (!isComparable(first, second))
+          throw new TypeFault(id, `compares ${describeType(first)} with ${describeType(second)}`);
+        return 'bool';
+      case '@in':
+        if (isList(second) && !isComparable(first, second.list))
+          throw new TypeFault(id, `looks for ${describeType(first)} in a list of others`);
+        return overloaded(id, name, { on, types });
+      default:
+        return overloaded(id, name, { on, types });
+    }
+  }
+
+  #index(id: bigint, { of, key, written }: { of: Type; key: Type; written: Expression | undefined }): Type {
+    const literal = stringOf(written);
+    if (literal !== null) return this.#member(id, of, literal);
+    if (isList(of)) {
+      if (!fits(key, 'int')) throw new TypeFault(id, `takes ${describeType(key)} as the place in a list`);
+      return of.list;
+    }
+    if (of === 'dyn' || of === 'map') return 'dyn';
+    throw new TypeFault(id, `reads […] of ${describeType(of)}`);
+  }
+
+  #mustBeBool(id: bigint, type: Type, operator: string): void {
+    if (!fits(type, 'bool'))
+      throw new TypeFault(id, `has ${describeType(type)} beside ${operator}, which takes true or false`);
+  }
+}
+
+const typeNames: ReadonlySet<string> = new Set([
+  ...['int', 'uint', 'double', 'bool', 'string', 'bytes', 'list', 'map', 'null_type', 'type'],
+]);
+
+function constantType({ constantKind: { case: kind } }: Kind<'constExpr'>): Type {
+  const types: Readonly<Record<string, Type>> = {
+    boolValue: 'bool',
+    int64Value: 'int',
+    uint64Value: 'uint',
+    doubleValue: 'double',
+    stringValue: 'string',
+    bytesValue: 'bytes',
+    nullValue: 'null',
+  };
+  return types[kind ?? ''] ?? 'dyn';
+}
+
+let signatures: ReadonlyMap<string, readonly Overload[]> | null = null;
+
+function signaturesOf(name: string): readonly Overload[] | undefined {
+  if (signatures === null) {
+    const found = new Map<string, Overload[]>();
+    for (const func of conditionEnvironment().cel.funcs)
+      found.set(func.name, [...(found.get(func.name) ?? []), overloadOf(func)]);
+    signatures = found;
+  }
+  return signatures.get(name);
+}
+
+function overloaded(
+  id: bigint,
+  name: string,
+  { on, types }: { on: Type | null; types: readonly Type[] },
+): Type {
+  const known = signaturesOf(name);
+  if (known === undefined) {
+    const names = [...(signatures?.keys() ?? [])].filter((one) => /^[a-z]/i.test(one));
+    throw new TypeFault(id, `knows no function ${name}`, {
+      names: { typed: name, known: [...names, 'has', 'all', 'exists', 'exists_one', 'filter', 'map'] },
+    });
+  }
+  const fitting = known.filter(
+    ({ target, parameters }) =>
+      (target === null) === (on === null) &&
+      (target === null || on === null || fits(on, target)) &&
+      parameters.length === types.length &&
+      parameters.every((wanted, at) => fits(types[at] ?? 'dyn', wanted)),
+  );
+  const [first, ...more] = fitting.map(({ result }) => result);
+  if (first !== undefined) return more.reduce(join, first);
+  const given = [...(on === null ? [] : [on]), ...types].map(describeType).join(' and ');
+  throw new TypeFault(id, `${name.replace(/[_@]/g, '')} does not take ${given || 'nothing'}`);
+}
+
+/** Functions of which a wrong literal would be an error of every call. */
+const literalParameters: ReadonlySet<string> = new Set(['matches', 'timestamp', 'duration', ...timeMethods]);
+
+function checkLiteral(id: bigint, name: string, args: readonly Expression[]): void {
+  const text = stringOf(args[0]);
+  if (name === 'matches') {
+    if (text === null) {
+      const hint = 'write the pattern itself: one that a caller could choose is not looked for';
+      throw new TypeFault(id, 'matches a pattern that is no literal', { hint });
+    }
+    if (compileLinearPattern(text) === null) {
+      const hint = 'RE2 has no look-around (?=, ?!, ?<=) and no \\1; use two conditions with &&';
+      throw new TypeFault(id, 'matches a pattern that RE2 does not know', { hint });
+    }
+  }
+  if (text === null) {
+    if (timeMethods.has(name) && args.length > 0)
+      throw new TypeFault(id, `${name} takes a time zone that is a literal`);
+    return;
+  }
+  if (timeMethods.has(name) && !isTimeZone(text)) {
+    throw new TypeFault(id, `${name} names no time zone`, {
+      hint: 'write one such as "Europe/Berlin" or "+02:00"',
+    });
+  }
+  if (
+    (name === 'timestamp' && Number.isNaN(Date.parse(text))) ||
+    (name === 'duration' && !durationPattern.test(text))
+  ) {
+    const hint = name === 'timestamp' ? 'write "2026-11-25T08:00:00Z"' : 'write "90s", "15m" or "2h"';
+    throw new TypeFault(id, `has a ${name} that cannot be read`, { hint });
+  }
+}
+
+const durationPattern = /^-?(?:\d+(?:\.\d+)?(?:h|m|s|ms|us|ns))+$/;
+
+function stringOf(expression: Expression | undefined): string | null {
+  if (expression?.exprKind.case !== 'constExpr') return null;
+  const { constantKind } = expression.exprKind.value;
+  return constantKind.case === 'stringValue' ? constantKind.value : null;
+}
