@@ -47,7 +47,7 @@ try {
     const refusedAt = await Promise.all(urls.map(firstRefusal));
     await ended;
     const stops = openStopFile(first.dataDir);
-    const entry = (await stops.read()).find(({ resumed }) => resumed === null);
+    const entry = (await stops.read()).stops.find(({ resumed }) => resumed === null);
     if (!entry) throw new Error('portcullis stop has written nothing');
     for (const at of refusedAt) lags.push(at - entry.at);
     await stops.merge([{ ...entry, resumed: { by: 'bench', at: systemClock.now() } }]);

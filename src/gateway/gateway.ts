@@ -5,6 +5,7 @@ import { createOutbound } from '../outbound/index.ts';
 import { CallsInFlight, createSessionSeal, OpenStreams } from '../pipeline/index.ts';
 import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
 import { masterKey } from './master-key.ts';
+import { openRedis } from './redis.ts';
 import { unreloadable } from './reload.ts';
 import { fault, route } from './routes.ts';
 import { type Listening, listen } from './server.ts';
@@ -57,9 +58,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   let stopping = false;
   const key = masterKey(options.config.data);
   const audit = await createAuditTrail({ dataDir: options.config.data, clock, log });
+  const redis = await openRedis(options.config, log);
   const inFlight = new CallsInFlight();
-  const stops = await openKillSwitch(options.config, { audit, inFlight, clock, log }).catch(
+  const stops = await openKillSwitch(options.config, { audit, inFlight, redis, clock, log }).catch(
     async (error: unknown) => {
+      await redis?.close();
       await audit.close();
       throw error;
     },
@@ -77,6 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     assertions: createAssertionSigner({ issuer: options.config.publicUrl, clock, derive: key.derive }),
     streams: new OpenStreams(keepAliveMs),
     inFlight,
+    redis,
     stops,
     replay: createReplayGuard(clock),
     nonceKey: key.derive('dpop nonces'),
@@ -118,6 +122,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
   return wire(config, parts, null).catch(async (error: unknown) => {
     await parts.stops.close();
+    await parts.redis?.close();
     await parts.audit.close();
     throw error;
   });
@@ -167,13 +172,14 @@ class Running {
   }
 
   async stop(): Promise<void> {
-    const { audit, clock, outbound, stops } = this.#parts;
+    const { audit, clock, outbound, redis, stops } = this.#parts;
     for (const timer of this.#retiring.keys()) clearTimeout(timer);
     await Promise.all([...this.#retiring.values()].map((close) => close()));
     await Promise.all([...this.wiring.backends.values()].map(({ upstream }) => upstream.close()));
     await this.wiring.authorizationServer?.close();
     await outbound.close();
     await stops.close();
+    await redis?.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
     await audit.close();
   }

@@ -2,23 +2,25 @@ import type { AuditTrail } from '../audit/index.ts';
 import { type Clock, type Log, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import type { CallsInFlight } from '../pipeline/index.ts';
-import { openStopFile, openStops, type Stop, type Stops } from '../stops/index.ts';
+import { openStopFile, openStops, type Stop, type Stops, sharedStops } from '../stops/index.ts';
+import type { RedisConnection } from '../store/index.ts';
 
 export interface KillSwitchParts {
   readonly audit: AuditTrail;
   readonly inFlight: CallsInFlight;
+  readonly redis: RedisConnection | null;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** The kill switch of this process: what is stopped ends, and the trail says that it was. */
 export async function openKillSwitch(config: Config, parts: KillSwitchParts): Promise<Stops> {
-  const { audit, inFlight, clock, log } = parts;
+  const { audit, inFlight, redis, clock, log } = parts;
   const event = (name: string, data: Record<string, string | number | null>): void =>
     audit.event({ timestamp: timestamp(clock.now()), event: name, data });
   const stops = await openStops({
     file: openStopFile(config.data),
-    shared: null,
+    shared: redis && sharedStops(redis),
     clock,
     log,
     onState: ({ place, readable, detail }) =>

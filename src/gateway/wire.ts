@@ -37,6 +37,7 @@ import {
 } from '../pipeline/index.ts';
 import { builtInScopes, compilePolicy, describeScope, type Policy } from '../policy/index.ts';
 import type { Stops } from '../stops/index.ts';
+import type { RedisConnection } from '../store/index.ts';
 import {
   type AssertionSigner,
   type Catalog,
@@ -66,6 +67,8 @@ export interface Parts {
   readonly sessions: SessionSeal;
   readonly streams: OpenStreams;
   readonly inFlight: CallsInFlight;
+  /** What gateways on several machines share; null where there is one. */
+  readonly redis: RedisConnection | null;
   /** The kill switch. */
   readonly stops: Stops;
   /** Proofs of possession that were used. */

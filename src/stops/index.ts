@@ -1,5 +1,6 @@
 export { compileStops, type Matcher, type Stoppable } from './matcher.ts';
-export { openStopFile, type StopPlace, stopsFile } from './place.ts';
+export { openStopFile, type StopPlace, type StopReading, stopsFile } from './place.ts';
+export { sharedStops } from './shared.ts';
 export {
   describeTarget,
   isSameTarget,

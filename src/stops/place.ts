@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../base/index.ts';
 import { type Db, type Migrations, openDb, type Row } from '../store/index.ts';
 import { readStop, type Stop } from './stop.ts';
 
@@ -7,11 +8,31 @@ import { readStop, type Stop } from './stop.ts';
 export interface StopPlace {
   /** For messages. */
   readonly name: string;
-  /** Every stop that the place has, resumed ones too. Rejects when it cannot be read whole. */
-  read(): Promise<readonly Stop[]>;
+  /** Every stop that the place has, resumed ones too: the same object while nothing has changed. Rejects when it cannot be read. */
+  read(): Promise<StopReading>;
   /** Adds those that are missing, and resumptions. What is there already stays. */
   merge(stops: readonly Stop[]): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface StopReading {
+  readonly stops: readonly Stop[];
+  /** What there is beside them and cannot be read; null where there is none. It must not count as nothing. */
+  readonly damage: string | null;
+}
+
+/** @param read gives one stop, or throws */
+export function readAll<T>(rows: readonly T[], read: (row: T) => Stop): StopReading {
+  const stops: Stop[] = [];
+  let damage: string | null = null;
+  for (const row of rows) {
+    try {
+      stops.push(read(row));
+    } catch (error) {
+      damage = messageOf(error);
+    }
+  }
+  return { stops, damage };
 }
 
 const migrations: Migrations = {
@@ -43,6 +64,7 @@ export function stopsFile(dataDir: string): string {
 export function openStopFile(dataDir: string): StopPlace {
   const file = stopsFile(dataDir);
   let open: OpenFile | null = null;
+  let last: { readonly db: Db; readonly version: number; readonly reading: StopReading } | null = null;
   const current = (): Db => {
     if (open === null || stateOf(file) !== open.state) {
       const next = openWhole(file);
@@ -53,7 +75,15 @@ export function openStopFile(dataDir: string): StopPlace {
   };
   return {
     name: file,
-    read: async () => current().prepare('SELECT * FROM stops').all().map(stopOf),
+    async read() {
+      const db = current();
+      // What other connections have committed; our own writing forgets the reading itself.
+      const version = Number(db.prepare('PRAGMA data_version').get()?.['data_version']);
+      if (last?.db === db && last.version === version) return last.reading;
+      const reading = readAll(db.prepare('SELECT * FROM stops').all(), stopOf);
+      last = { db, version, reading };
+      return reading;
+    },
     async merge(stops) {
       const db = current();
       const put = db.prepare(
@@ -67,6 +97,7 @@ export function openStopFile(dataDir: string): StopPlace {
           put.run({ ...stop, resumed_by: resumed?.by ?? null, resumed_at: resumed?.at ?? null });
         }
       });
+      last = null;
     },
     close: async () => open?.db.close(),
   };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Clock, type Log, messageOf, OperationError } from '../base/index.ts';
 import { compileStops, type Matcher, type Stoppable } from './matcher.ts';
-import type { StopPlace } from './place.ts';
+import type { StopPlace, StopReading } from './place.ts';
 import type { Stop } from './stop.ts';
 
 /** The kill switch as the gateway asks it: from memory, at every call. */
@@ -75,19 +75,24 @@ class Known {
   readonly all = new Map<string, Stop>();
   readonly listeners: ((change: StopChange) => void)[] = [];
   matcher: Matcher = compileStops([]);
+  version = 0;
 
   add(stops: readonly Stop[]): void {
     const stopped: Stop[] = [];
     const resumed: Stop[] = [];
+    let changed = false;
     for (const stop of stops) {
       const before = this.all.get(stop.id);
       if (before?.resumed || (before && !stop.resumed)) continue;
       this.all.set(stop.id, stop);
+      changed = true;
       if (!stop.resumed) stopped.push(stop);
       else if (before) resumed.push(stop);
     }
-    if (stopped.length === 0 && resumed.length === 0) return;
+    if (!changed) return;
+    this.version += 1;
     this.matcher = compileStops([...this.all.values()].filter((stop) => stop.resumed === null));
+    if (stopped.length + resumed.length === 0) return;
     for (const listener of this.listeners) listener({ stopped, resumed });
   }
 
@@ -108,6 +113,9 @@ class Watched {
   readonly #options: StopsOptions;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<unknown> = Promise.resolve();
+  /** What was read last, and how much of what is known the place was given by then. */
+  #seen: StopReading | null = null;
+  #given = -1;
   #blindSince: number | null = null;
   #stopped = false;
 
@@ -124,12 +132,17 @@ class Watched {
   /** @returns what went wrong, or null */
   async look(): Promise<string | null> {
     try {
-      const stops = await this.#place.read();
-      this.#known.add(stops);
-      const missing = this.#known.missingFrom(stops);
-      if (missing.length > 0) await this.#place.merge(missing);
-      this.#tell(null);
-      return null;
+      const reading = await this.#place.read();
+      if (reading !== this.#seen) this.#known.add(reading.stops);
+      const { version } = this.#known;
+      if (reading !== this.#seen || version !== this.#given) {
+        const missing = this.#known.missingFrom(reading.stops);
+        if (missing.length > 0) await this.#place.merge(missing);
+      }
+      this.#seen = reading;
+      this.#given = version;
+      this.#tell(reading.damage);
+      return reading.damage;
     } catch (error) {
       const detail = messageOf(error);
       this.#tell(detail);

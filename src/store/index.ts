@@ -16,3 +16,4 @@ export {
   type RedisScript,
   redisScript,
 } from './redis.ts';
+export { isReadyWithin } from './redis-ready.ts';

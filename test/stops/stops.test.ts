@@ -82,7 +82,7 @@ describe('the file of stops', () => {
     await until(async () => {
       const file = openStopFile(dir);
       const found = await file.read().finally(() => file.close());
-      assert.equal(found.length, 1);
+      assert.equal(found.stops.length, 1);
     });
     isStopped(stops);
   });
@@ -139,7 +139,7 @@ function sharedPlace(): StopPlace & { stops: Map<string, Stop>; state: 'up' | 'd
     async read() {
       if (place.state === 'hangs') await new Promise(() => {});
       if (place.state === 'down') throw new Error('down');
-      return [...place.stops.values()];
+      return { stops: [...place.stops.values()], damage: null };
     },
     async merge(stops: readonly Stop[]) {
       if (place.state !== 'up') throw new Error('down');
@@ -188,7 +188,7 @@ describe('a place that replicas share', () => {
     });
     await until(async () => {
       const file = openStopFile(dir);
-      assert.equal((await file.read()).length, 1);
+      assert.equal((await file.read()).stops.length, 1);
       await file.close();
     });
     await before.close();
