@@ -47,6 +47,7 @@ const level: Readonly<Record<string, number>> = {
   identity: 2,
   audit: 2,
   doctor: 2,
+  check: 2,
   upstream: 3,
   'authorization-server': 3,
   pipeline: 5,
@@ -107,6 +108,14 @@ describe('the arrows of ARCHITECTURE.md', () => {
   it('imports only files that exist', () => {
     for (const { from, to } of ours())
       assert.ok(existsSync(to), `${show(from)} imports ${show(to)}, which is not there`);
+  });
+
+  it('keeps check ignorant of the gateway: what proves a server must not be made of it', () => {
+    for (const { from, to } of ours()) {
+      if (folderOf(from) !== 'check') continue;
+      const known = ['check', 'base', 'outbound', 'protocol'].includes(folderOf(to));
+      assert.ok(known, `${show(from)} uses ${show(to)}: check knows base, outbound and protocol alone`);
+    }
   });
 
   it('keeps base free of everything of ours', () => {

@@ -4,7 +4,7 @@ import type { Environment } from '../config/index.ts';
 import type { Output } from './output.ts';
 
 /** Exit codes, stable: scripts depend on them. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
+export const exitCodes = { ok: 0, failed: 1, usage: 2, untestable: 3 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 export interface OptionSpec {

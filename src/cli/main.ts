@@ -3,6 +3,7 @@ import { systemClock } from '../base/index.ts';
 import { didYouMean, readEnvironment } from '../config/index.ts';
 import { type Command, type CommandContext, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { auditQuery, auditTail } from './commands/audit.ts';
+import { check } from './commands/check.ts';
 import { configCheck, configExplain } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { protect } from './commands/protect.ts';
@@ -21,6 +22,7 @@ const commands: readonly Command[] = [
   configCheck,
   configExplain,
   doctor,
+  check,
   auditTail,
   auditQuery,
   usersAdd,

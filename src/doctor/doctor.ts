@@ -1,11 +1,10 @@
 import type { Clock } from '../base/index.ts';
-import type { Outbound } from '../outbound/index.ts';
+import { type Outbound, reachesPrivateAddress } from '../outbound/index.ts';
 import { canRegister, inspectorOrigin, wishes } from './client-checks.ts';
 import { discoveryChecks } from './discovery-checks.ts';
 import type { Finding, Subject } from './finding.ts';
 import { recogniseProvider } from './identity-providers.ts';
 import { type ClientProfile, clientProfiles } from './profiles.ts';
-import { isPrivate } from './target.ts';
 import { createVisitor, type Visit, type Visited } from './visit.ts';
 import { type Walk, walk } from './walk.ts';
 
@@ -37,7 +36,7 @@ export async function diagnose(
   target: URL,
   { outbound, clock }: { readonly outbound: Outbound; readonly clock: Clock },
 ): Promise<Report> {
-  const isLocal = await isPrivate(target);
+  const isLocal = await reachesPrivateAddress(target);
   const trust = isLocal ? 'configured' : 'anyone';
   const visit = createVisitor({ exchange: (wanted) => outbound.exchange(wanted), trust, clock });
   const walks: Walk[] = [];

@@ -2,14 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { systemClock } from '../../src/base/index.ts';
-import {
-  clientProfiles,
-  diagnose,
-  type Report,
-  readTarget,
-  recogniseProvider,
-} from '../../src/doctor/index.ts';
-import { createOutbound, type OutboundExchange } from '../../src/outbound/index.ts';
+import { clientProfiles, diagnose, type Report, recogniseProvider } from '../../src/doctor/index.ts';
+import { createOutbound, type OutboundExchange, readTarget } from '../../src/outbound/index.ts';
 import { home, run } from '../cli/support/run.ts';
 import {
   goodSite,

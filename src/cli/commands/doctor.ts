@@ -1,5 +1,5 @@
-import { type Diagnosis, diagnose, type Finding, type Report, readTarget } from '../../doctor/index.ts';
-import { createOutbound } from '../../outbound/index.ts';
+import { type Diagnosis, diagnose, type Finding, type Report } from '../../doctor/index.ts';
+import { createOutbound, readTarget } from '../../outbound/index.ts';
 import { type Command, exitCodes, UsageError } from '../command.ts';
 import { visible } from '../visible.ts';
 import { wrap } from '../wrap.ts';

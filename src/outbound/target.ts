@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { isPublicAddress } from '../outbound/index.ts';
+import { isPublicAddress } from './address.ts';
 
 /** The MCP endpoint as people type it. @returns null for what is none */
 export function readTarget(text: string): URL | null {
@@ -9,7 +9,7 @@ export function readTarget(text: string): URL | null {
 }
 
 /** Whether any address of it is not public: whoever typed that may be led to private addresses, nobody else. */
-export async function isPrivate(target: URL): Promise<boolean> {
+export async function reachesPrivateAddress(target: URL): Promise<boolean> {
   const host = target.hostname.replace(/^\[|\]$/g, '');
   const addresses = await lookup(host, { all: true }).catch(() => []);
   return addresses.some(({ address }) => !isPublicAddress(address));

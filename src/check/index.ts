@@ -1,0 +1,11 @@
+export type { AuditSource } from './audit/source.ts';
+export type { Allowed, AllowedTool } from './context.ts';
+export type { Declared, DeclaredStatement } from './declared.ts';
+export type { NamedSecret } from './evidence.ts';
+export { progressLine, terminalLines } from './output/terminal.ts';
+export { type Probe, type Severity, severities } from './probe.ts';
+export { probes } from './probes/index.ts';
+export { countingFindings, type Finding, type Report, type ReportRow, reportOf } from './report.ts';
+export { type Run, type RunOptions, runCheck } from './run.ts';
+export { readSuppressions, type Suppression } from './suppressions.ts';
+export { noTokens, type TokenName, type TokenSet, tokenNames } from './tokens/token-set.ts';

@@ -1,0 +1,140 @@
+import { type Clock, messageOf } from '../base/index.ts';
+import { reachesPrivateAddress } from '../outbound/index.ts';
+import type { CheckContext, CheckInputs } from './context.ts';
+import { openings } from './discovery/openings.ts';
+import { createDoor, type Door } from './door.ts';
+import { type Evidence, evidenceOf, neutral, redact } from './evidence.ts';
+import { notTested, type Probe, type Verdict } from './probe.ts';
+import { probes as allProbes } from './probes/index.ts';
+import { secretsOf } from './tokens/token-set.ts';
+
+export interface RunOptions extends CheckInputs {
+  readonly target: URL;
+  readonly clock: Clock;
+  /** Of the whole run. Rows that it does not reach are not tested. */
+  readonly timeLimitMs: number;
+  /** Pause between requests; by default none to speak of on a private network, and a tenth of a second elsewhere. */
+  readonly paceMs?: number;
+  readonly version: string;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Rows to run; all of them by default. */
+  readonly only?: readonly string[];
+}
+
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+  readonly row: Row;
+}
+
+/** A row's verdict as it is reported: evidence is redacted and neutral text. */
+export interface Row {
+  readonly probe: Probe;
+  readonly verdict: Verdict;
+  readonly evidence: readonly Evidence[];
+}
+
+export interface Run {
+  readonly target: URL;
+  readonly rows: readonly Row[];
+  readonly requests: number;
+  readonly seconds: number;
+  /** When it began, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** Asks all the questions, one after the other. A row that breaks is not tested; it neither passes nor stops the others. */
+export async function runCheck(options: RunOptions): Promise<Run> {
+  const { target, clock, only, onProgress } = options;
+  const [started, at] = [clock.monotonic(), clock.now()];
+  const isPrivate = await reachesPrivateAddress(target);
+  const door = createDoor({
+    target,
+    isPrivate,
+    clock,
+    secrets: secretsOf(options.tokens),
+    paceMs: options.paceMs ?? (isPrivate ? 2 : 100),
+    deadline: started + options.timeLimitMs,
+    userAgent: `portcullis-check/${options.version}`,
+  });
+  const verdicts = new Map<string, Verdict>();
+  const context = contextOf(options, { isPrivate, door, verdicts });
+  const chosen = allProbes.filter(({ id }) => only === undefined || only.includes(id));
+  const rows: Row[] = [];
+  const dead = await silence(context);
+  for (const probe of chosen) {
+    const late = clock.monotonic() - started > options.timeLimitMs;
+    const verdict =
+      dead ??
+      (late
+        ? notTested('the time of the run was over', 'a larger --time-limit')
+        : await verdictOn(probe, context));
+    verdicts.set(probe.id, verdict);
+    const row = rowOf(probe, verdict, door);
+    rows.push(row);
+    onProgress?.({ done: rows.length, total: chosen.length, row });
+  }
+  return {
+    target,
+    rows: rows.toSorted((a, b) => order(a.probe.id) - order(b.probe.id)),
+    requests: door.asked,
+    seconds: Math.round((clock.monotonic() - started) / 100) / 10,
+    at,
+  };
+}
+
+const areas = 'ATSHLDEPC';
+const order = (id: string): number => areas.indexOf(id.charAt(0)) * 100 + Number(id.slice(1));
+
+function contextOf(
+  options: RunOptions,
+  own: { isPrivate: boolean; door: Door; verdicts: ReadonlyMap<string, Verdict> },
+): CheckContext {
+  const shared = new Map<unknown, Promise<unknown>>();
+  const context: CheckContext = {
+    ...options,
+    isPrivate: own.isPrivate,
+    door: own.door,
+    verdict: (id) => own.verdicts.get(id),
+    once<T>(find: (context: CheckContext) => Promise<T>): Promise<T> {
+      const known = (shared.get(find) as Promise<T> | undefined) ?? find(context);
+      shared.set(find, known);
+      return known;
+    },
+  };
+  return context;
+}
+
+/** A server that answers nothing passes nothing. */
+async function silence(context: CheckContext): Promise<Verdict | null> {
+  const all = await context.once(openings);
+  if (all.some(({ exchange }) => exchange.status !== 0)) return null;
+  return notTested(all[0]?.exchange.failure ?? 'the server does not answer');
+}
+
+async function verdictOn(probe: Probe, context: CheckContext): Promise<Verdict> {
+  const before = probe.after?.find((id) => context.verdict(id)?.verdict === 'fail');
+  if (before !== undefined) return notTested(`${before} failed, so this would show nothing`);
+  const { asked, answered } = context.door;
+  try {
+    const verdict = await probe.run(context);
+    // A single reset may be a refusal; silence throughout is not.
+    const silent = context.door.asked > asked && context.door.answered === answered;
+    return verdict.verdict === 'pass' && silent ? notTested('the server answered nothing of it') : verdict;
+  } catch (error) {
+    return notTested(`the question could not be asked: ${messageOf(error)}`);
+  }
+}
+
+const mostEvidence = 4;
+
+function rowOf(probe: Probe, verdict: Verdict, { secrets }: Door): Row {
+  const clean = (text: string): string => neutral(redact(text, secrets));
+  const evidence = verdict.evidence.slice(0, mostEvidence).map((one) => evidenceOf(one, secrets));
+  if (verdict.verdict === 'pass')
+    return { probe, evidence, verdict: { ...verdict, observed: clean(verdict.observed) } };
+  if (verdict.verdict === 'not-tested')
+    return { probe, evidence, verdict: { ...verdict, because: clean(verdict.because) } };
+  const problems = verdict.problems.map((one) => ({ ...one, text: clean(one.text) }));
+  return { probe, evidence, verdict: { ...verdict, problems } };
+}
