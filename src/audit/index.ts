@@ -1,7 +1,7 @@
 export { type AuditTrailOptions, createAuditTrail, type SqliteAuditTrail } from './create.ts';
 export { type FollowOptions, followAudit } from './follow.ts';
 export { formatJsonLine, formatRecord } from './format.ts';
-export { argumentsHash } from './hash.ts';
+export { argumentsForm, argumentsHash } from './hash.ts';
 export { neutralText } from './neutral.ts';
 export { parseTime } from './period.ts';
 export {

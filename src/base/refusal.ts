@@ -69,6 +69,8 @@ export const refusalCodes = [
   'limit_organization',
   'limit_address',
   'limit_concurrency',
+  'limit_loop', // the same call again and again
+  'limits_unavailable', // the shared counters cannot be reached: 503
   // confirmation
   'confirmation_unavailable',
   // what lies behind us

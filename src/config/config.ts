@@ -1,5 +1,5 @@
 import type { Secret } from '../base/index.ts';
-import type { RateLimit } from '../policy/index.ts';
+import type { RateLimit, ToolLimit } from '../policy/index.ts';
 
 /**
  * A configuration after reading, checking and resolving: complete, immutable, every default filled in.
@@ -238,7 +238,7 @@ export interface ToolRuleConfig {
   /** CEL expression on the call; it compiles. */
   readonly when: string | null;
   readonly scope: string | null;
-  readonly limit: RateLimit | null;
+  readonly limit: ToolLimit | null;
   readonly confirm: 'self' | 'other' | null;
   readonly show: 'open' | 'locked' | 'hidden' | null;
   /** Where it stands, for messages and records: `tools[2]`. */
@@ -246,14 +246,23 @@ export interface ToolRuleConfig {
 }
 
 export interface LimitsConfig {
-  readonly client: RateLimit | null;
-  readonly organization: RateLimit | null;
+  /** Of one caller; all of them hold. Empty: not limited. */
+  readonly client: readonly RateLimit[];
+  readonly organization: readonly RateLimit[];
   /** Requests per address before the caller is known. */
   readonly address: RateLimit;
   /** Failed authentications per address. */
   readonly addressFailures: RateLimit;
-  readonly concurrent: { readonly client: number; readonly upstream: number };
+  /** At once. `streams`: those of one caller that stay open. */
+  readonly concurrent: { readonly client: number; readonly upstream: number; readonly streams: number };
+  /** The same call again and again; null: not looked for. */
+  readonly loop: { readonly identical: number; readonly withinMs: number } | null;
+  /** What happens to calls while the shared counters cannot be reached. */
+  readonly whenStoreIsDown: { readonly destructive: StoreDown; readonly others: StoreDown };
 }
+
+/** Refuse, or count in this process alone. */
+export type StoreDown = 'closed' | 'local';
 
 export interface RedisConfig {
   /** `redis://…` or `rediss://…`. */
@@ -263,6 +272,8 @@ export interface RedisConfig {
   readonly cluster: boolean;
   /** The most that a call waits for an answer. */
   readonly commandTimeoutMs: number;
+  /** Calls that a gateway may take at once of a counter; null: each call asks. */
+  readonly leases: { readonly most: number } | null;
 }
 
 export interface HttpConfig {

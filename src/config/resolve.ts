@@ -1,6 +1,6 @@
 import { resolve as resolvePath } from 'node:path';
 import { Secret } from '../base/index.ts';
-import type { RateLimit } from '../policy/index.ts';
+import type { RateLimit, ToolLimit } from '../policy/index.ts';
 import { serverPathOf } from './check.ts';
 import { resolveClients } from './clients.ts';
 import type {
@@ -17,7 +17,7 @@ import { resolveMachines } from './machines.ts';
 import { embeddedDefaults, type FileConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
 import { resolveSignIn } from './sign-in.ts';
-import { parseDuration, parseRate } from './units.ts';
+import { parseDuration, parseRate, parseRates } from './units.ts';
 import { withPrefix } from './values.ts';
 
 export interface ResolveContext {
@@ -134,7 +134,7 @@ function toolRule(rule: NonNullable<FileConfig['tools']>[number], index: number)
     hint: rule.hint ?? null,
     when: rule.when ?? null,
     scope: rule.scope ?? null,
-    limit: rule.limit === undefined ? null : rateLimit(rule.limit),
+    limit: rule.limit === undefined ? null : toolLimit(rule.limit),
     confirm: rule.confirm ?? null,
     show: rule.show ?? null,
     source: `tools[${index}]`,
@@ -145,18 +145,33 @@ function redis(written: FileConfig['redis'], secrets: Secrets): Config['redis'] 
   if (written === undefined) return null;
   const { prefix, cluster } = written;
   const url = secrets.get('redis.url') ?? new Secret('');
-  return { url, prefix, cluster, commandTimeoutMs: milliseconds(written.commandTimeout) };
+  const commandTimeoutMs = milliseconds(written.commandTimeout);
+  return { url, prefix, cluster, commandTimeoutMs, leases: written.leases ?? null };
 }
 
 function limits(written: FileConfig['limits']): LimitsConfig {
-  const optional = (text: string) => (text === 'none' ? null : rateLimit(text));
+  const { loop } = written;
   return {
-    client: optional(written.client),
-    organization: optional(written.organization),
+    client: rateLimits(written.client),
+    organization: rateLimits(written.organization),
     address: rateLimit(written.address),
     addressFailures: rateLimit(written.addressFailures),
     concurrent: written.concurrent,
+    loop: loop ? { identical: loop.identical, withinMs: milliseconds(loop.within) } : null,
+    whenStoreIsDown: written.whenStoreIsDown,
   };
+}
+
+function toolLimit(written: string | { each?: string | undefined; total?: string | undefined }): ToolLimit {
+  const { each, total = 'none' } = typeof written === 'string' ? { each: written } : written;
+  return { each: rateLimits(each ?? 'none'), total: rateLimits(total) };
+}
+
+function rateLimits(text: string): RateLimit[] {
+  if (text === 'none') return [];
+  const parsed = parseRates(text);
+  if (!parsed) throw new Error('a rate that was checked cannot be read');
+  return parsed;
 }
 
 function rateLimit(text: string): RateLimit {

@@ -13,7 +13,8 @@ import {
   network,
   publicUrl,
   rate,
-  rateOrNone,
+  rates,
+  ratesOrNone,
   scope,
   serverName,
   serverPath,
@@ -107,7 +108,15 @@ const toolRule = z
       .optional()
       .meta({ description: 'CEL on `tool`, `args`, `caller`, `now`: `args.amount > 100`.' }),
     scope: scope.optional(),
-    limit: rate.optional(),
+    limit: z
+      .union([
+        rates,
+        z
+          .strictObject({ each: rates.optional(), total: rates.optional() })
+          .refine(({ each, total }) => each ?? total, { message: 'has neither each nor total' }),
+      ])
+      .optional()
+      .meta({ description: 'For each caller; { each, total } also for all callers together.' }),
     confirm: z.enum(['self', 'other']).optional(),
     show: z.enum(['open', 'locked', 'hidden']).optional(),
   })
@@ -121,6 +130,8 @@ const toolRule = z
     });
   });
 
+const storeDown = z.enum(['closed', 'local']);
+
 const redis = z.strictObject({
   url: secretReference.meta({ description: 'redis://… or, with TLS, rediss://…' }),
   prefix: z
@@ -130,19 +141,42 @@ const redis = z.strictObject({
     .meta({ description: 'Begins every key. The same for all gateways that share limits.' }),
   cluster: z.boolean().default(false).meta({ description: 'The url names a node of a Redis Cluster.' }),
   commandTimeout: duration.default('100ms').meta({ description: 'The most that a call waits for Redis.' }),
+  leases: z
+    .strictObject({ most: z.int().min(2).max(10_000).default(100) })
+    .optional()
+    .meta({ description: 'Take calls from a counter several at once: faster, less exact.' }),
 });
 
 const limits = z.strictObject({
-  client: rateOrNone.default('600/min'),
-  organization: rateOrNone.default('60000/min'),
+  client: ratesOrNone.default('600/min'),
+  organization: ratesOrNone.default('60000/min'),
   address: rate.default('6000/min'),
   addressFailures: rate.default('300/min'),
   concurrent: z
     .strictObject({
       client: z.int().min(1).max(100_000).default(20),
       upstream: z.int().min(1).max(100_000).default(200),
+      streams: z
+        .int()
+        .min(1)
+        .max(10_000)
+        .default(256)
+        .meta({ description: 'Streams of one caller that stay open.' }),
     })
     .prefault({}),
+  loop: z
+    .strictObject({ identical: z.int().min(2).max(1000), within: duration })
+    .optional()
+    .meta({ description: 'Refuse the same call, of one caller with equal arguments, more often than this.' }),
+  whenStoreIsDown: z
+    .strictObject({
+      destructive: storeDown.default('closed'),
+      others: storeDown.default('local'),
+    })
+    .prefault({})
+    .meta({
+      description: 'While the shared counters cannot be reached: refuse, or count in this process alone.',
+    }),
 });
 
 const http = z.strictObject({

@@ -18,8 +18,6 @@ const later: Readonly<Record<string, string>> = {
   'servers.*.pins': 'pinning of tool definitions',
   'servers.*.assertion': 'signed assertions to the upstream',
   'tools.*.roles': 'rules by role',
-  'limits.loop': 'loop detection',
-  'limits.whenStoreIsDown': 'shared limits',
   'audit.keep': 'retention',
   'audit.checkpoints': 'checkpoints',
   'audit.also': 'further audit sinks',

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseDuration, parseRate } from './units.ts';
+import { parseDuration, parseRate, parseRates } from './units.ts';
 
 /** Null when the text is fine; else what is wrong with it and what to write. Never contains the text itself. */
 export type Verdict = null | { readonly message: string; readonly hint?: string };
@@ -30,7 +30,16 @@ export const rate = text((value) =>
     : { message: 'is no rate', hint: 'write one such as 600/min, 5/s, 1000/h or 60/min burst 10' },
 ).meta({ description: 'Calls per time, such as 600/min or 60/min burst 10.' });
 
-export const rateOrNone = z.union([z.literal('none'), rate]);
+export const rates = text((value) =>
+  parseRates(value)
+    ? null
+    : {
+        message: 'is no rate',
+        hint: 'write one such as 600/min, 5/s, 60/min burst 10 or 600/min and 10000/day',
+      },
+).meta({ description: 'Calls per time, such as 600/min, 60/min burst 10, or 600/min and 10000/day.' });
+
+export const ratesOrNone = z.union([z.literal('none'), rates]);
 
 export const duration = text((value) => {
   const ms = parseDuration(value);

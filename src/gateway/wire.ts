@@ -25,7 +25,14 @@ import {
   type Verifier,
   wellKnownResourcePath,
 } from '../identity/index.ts';
-import { createConcurrency, createFloodGuard, createLimiter, type Limiter } from '../limits/index.ts';
+import {
+  createConcurrency,
+  createFloodGuard,
+  createLimiter,
+  createLoopGuard,
+  createPenalties,
+  type Limiter,
+} from '../limits/index.ts';
 import type { Outbound } from '../outbound/index.ts';
 import {
   type CallsInFlight,
@@ -110,7 +117,7 @@ export interface Wiring {
 const skewSeconds = 30;
 /** Request bodies in memory at once, over all callers and for each; never less than one of the largest. */
 const bodyBytes = { total: 128 * 1024 * 1024, owner: 16 * 1024 * 1024 } as const;
-const streamPlaces = { client: 256, upstream: 10_000 } as const;
+const mostStreams = 10_000;
 
 /** Configuration → everything that serves it. The only file that names implementations. */
 export async function wire(config: Config, parts: Parts, before: Wiring | null): Promise<Wiring> {
@@ -358,10 +365,10 @@ function bodiesFor({ http: { maxBodyBytes } }: Config, before: Wiring | null): R
 function guardsFor(
   { limits }: Config,
   before: Wiring | null,
-): Pick<Runtime, 'flood' | 'concurrency' | 'streamSlots'> {
+): Pick<Runtime, 'flood' | 'loops' | 'penalties' | 'concurrency' | 'streamSlots'> {
   if (before && isSame(before.config.limits, limits)) {
-    const { flood, concurrency, streamSlots } = before.site.runtime;
-    return { flood, concurrency, streamSlots };
+    const { flood, loops, penalties, concurrency, streamSlots } = before.site.runtime;
+    return { flood, loops, penalties, concurrency, streamSlots };
   }
   return {
     flood: createFloodGuard({
@@ -369,8 +376,10 @@ function guardsFor(
       failures: limits.addressFailures,
       maxAddresses: 100_000,
     }),
+    loops: limits.loop && createLoopGuard({ ...limits.loop, maxCalls: 20_000 }),
+    penalties: createPenalties(),
     concurrency: createConcurrency(limits.concurrent),
-    streamSlots: createConcurrency(streamPlaces),
+    streamSlots: createConcurrency({ client: limits.concurrent.streams, upstream: mostStreams }),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { RateLimit } from '../policy/index.ts';
 import { addressGroup } from './address.ts';
 import { createLedger } from './ledger.ts';
-import { type LimitDemand, type LimitVerdict, refusalOf } from './limiter.ts';
+import { type LimitDemand, type LimitRefused, refusalOf } from './limiter.ts';
 import { createMemoryStore } from './stores/memory.ts';
 
 /**
@@ -14,7 +14,7 @@ export interface FloodGuard {
    * @param address of the socket or of a trusted proxy's header; undefined counts with all that have none
    * @param now milliseconds of a monotonic clock
    */
-  check(address: string | undefined, now: number): LimitVerdict;
+  check(address: string | undefined, now: number): LimitRefused | { readonly admitted: true };
   /** Charges a failed authentication. Call it after `check` admitted the request. */
   failed(address: string | undefined, now: number): void;
   /** Number of counters held. */

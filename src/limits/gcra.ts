@@ -47,6 +47,11 @@ export function charged(tat: number, now: number, pace: Pace): number {
   return settled(settled(tat, now, pace) + pace.interval, now, pace);
 }
 
+/** Calls that would be admitted at once while the TAT lies so far ahead. */
+export function leftAfter(ahead: number, { interval, tolerance }: Pace): number {
+  return Math.max(0, Math.floor((tolerance + interval - Math.max(ahead, 0)) / interval));
+}
+
 /** Whole milliseconds, rounded up: after them a call is admitted, one millisecond earlier it is not. */
 export function waitMs(ticks: number): number {
   return Math.ceil(ticks / ticksPerMs);

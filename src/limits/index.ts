@@ -1,12 +1,18 @@
 export { addressGroup } from './address.ts';
 export { type Concurrency, type ConcurrencyVerdict, createConcurrency } from './concurrency.ts';
+export { policyName, rateLimitFields } from './fields.ts';
 export { createFloodGuard, type FloodGuard, type FloodGuardOptions } from './flood.ts';
 export { type LimitedCall, limitDemands } from './keys.ts';
 export {
+  type Allowance,
   createLimiter,
   type LimitDemand,
   type Limiter,
   type LimiterOptions,
+  type LimitRefused,
   type LimitVerdict,
+  type MemoryLimiter,
 } from './limiter.ts';
+export { createLoopGuard, type LoopGuard, type LoopOptions, type LoopVerdict } from './loop.ts';
+export { createPenalties, type Penalties } from './penalty.ts';
 export { retryAfterHeader } from './retry-after.ts';

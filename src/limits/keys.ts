@@ -1,7 +1,7 @@
-import { sha256Hex } from '../base/index.ts';
+import { createHash } from 'node:crypto';
 import type { LimitsConfig } from '../config/index.ts';
 import type { Principal } from '../identity/index.ts';
-import type { Decision } from '../policy/index.ts';
+import type { Decision, RateLimit } from '../policy/index.ts';
 import type { LimitDemand } from './limiter.ts';
 
 export interface LimitedCall {
@@ -14,32 +14,77 @@ export interface LimitedCall {
   readonly tool: string | null;
 }
 
+type Caller = LimitedCall['principal'];
+
 /**
  * The ceilings that a call has to pass. Keys are made of who calls, as the issuer says, and of nothing that a
  * caller can renew: a refreshed token, a new registration, session or address counts on where the old one stood.
  */
 export function limitDemands(call: LimitedCall): LimitDemand[] {
-  const { limits, decision, principal } = call;
-  const demands: LimitDemand[] = [];
-  if (limits.client) demands.push(demand('client', principal.subjectKey, limits.client));
+  const { limits, decision, principal, server } = call;
+  const who = identify(principal);
+  const found: LimitDemand[] = [];
+  add(found, limits.client, { layer: 'client', name: who.subject, partition: who.organization });
   if (decision.limit && call.tool !== null) {
-    const name = `${call.server}:${call.tool.length}:${call.tool}:${principal.subjectKey}`;
-    demands.push(demand('tool', name, decision.limit));
+    const tool = toolName(server, call.tool);
+    const name = `${tool}:${who.subject}`;
+    add(found, decision.limit.each, { layer: 'tool', name, partition: who.organization });
+    add(found, decision.limit.total, { layer: 'tool_total', name: tool, partition: 'total' });
   }
-  if (limits.organization) {
-    const name = `${principal.issuer.length}:${principal.issuer}:${principal.organization}`;
-    demands.push(demand('organization', name, limits.organization));
-  }
-  return demands;
+  add(found, limits.organization, {
+    layer: 'organization',
+    name: who.organization,
+    partition: who.organization,
+  });
+  return found;
 }
 
-const longestKey = 96;
+interface Counter {
+  readonly layer: LimitDemand['layer'];
+  readonly name: string;
+  readonly partition: string;
+}
 
-/**
- * Unambiguous: what may hold any character carries its length or comes last. Long names are hashed, so that a key
- * has a largest size; `#` instead of `:` keeps the two kinds apart.
- */
-function demand(layer: LimitDemand['layer'], name: string, limit: LimitDemand['limit']): LimitDemand {
-  const key = name.length <= longestKey ? `${layer}:${name}` : `${layer}#${sha256Hex(name)}`;
-  return { layer, key, limit };
+/** Several rates of one layer have a counter each, told apart by their unit of time. */
+function add(found: LimitDemand[], limits: readonly RateLimit[], counter: Counter): void {
+  const { layer, name, partition } = counter;
+  for (const limit of limits) {
+    const key = `${layer}:${name}@${limit.periodMs}`;
+    found.push({ layer, key, limit, partition, isOneOfSeveral: limits.length > 1 });
+  }
+}
+
+interface Identified {
+  readonly subject: string;
+  readonly organization: string;
+}
+
+/** By identity of the object: a verified token has one principal for as long as it is remembered. */
+const identified = new WeakMap<Caller, Identified>();
+
+/** What is known of a caller is text of the issuer, of any length; counters, and whoever reads a shared store, get digests. */
+function identify(principal: Caller): Identified {
+  let names = identified.get(principal);
+  if (names === undefined) {
+    const { issuer, organization, subjectKey } = principal;
+    names = {
+      subject: digest(subjectKey),
+      organization: digest(`${issuer.length}:${issuer}:${organization}`),
+    };
+    identified.set(principal, names);
+  }
+  return names;
+}
+
+const longestName = 40;
+
+/** Unambiguous: a server's name has no colon; what is long or has other characters is a digest, which `#` tells apart. */
+function toolName(server: string, tool: string): string {
+  const name = `${server}:${tool}`;
+  return name.length <= longestName && /^[\w.-]*$/.test(tool) ? name : `#${digest(name)}`;
+}
+
+/** 144 bits in 24 characters. */
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 24);
 }

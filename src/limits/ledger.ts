@@ -20,8 +20,8 @@ export interface Ledger {
   begin(demands: number, ms: number): number;
   /** Ticks until the demand is admitted; 0: now. Charges nothing. */
   wait(demand: LimitDemand, now: number): number;
-  /** Charges one call, admitted or not. */
-  charge(demand: LimitDemand, now: number): void;
+  /** Charges one call, admitted or not. Gives the TAT that it leads to. */
+  charge(demand: LimitDemand, now: number): number;
   size(): number;
 }
 
@@ -60,6 +60,7 @@ export function createLedger(store: MemoryStore): Ledger {
       if (slot >= 0) store.write(slot, tat);
       else if (store.free() > 0) store.add(demand.key, tat);
       else overflow.set(overflowKey(demand), tat);
+      return tat;
     },
     size: () => store.size(),
   };

@@ -16,6 +16,8 @@ export interface ReceivedCall {
   readonly startedAt: number;
   readonly server: ProtectedServer;
   readonly request: IncomingRequest;
+  /** Headers that say what is left of the limits, from the limit step on. */
+  readonly rateLimit?: Readonly<Record<string, string>>;
 }
 
 export interface ParsedCall extends ReceivedCall {

@@ -63,6 +63,8 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   limit_organization: own(429),
   limit_address: own(429),
   limit_concurrency: own(429),
+  limit_loop: own(429),
+  limits_unavailable: own(503),
   confirmation_unavailable: own(403),
   upstream_unavailable: own(502),
   upstream_timeout: own(504),
@@ -102,6 +104,7 @@ export function baseHeaders(call: ReceivedCall): Record<string, string> {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     'x-request-id': call.requestId,
+    ...call.rateLimit,
     // RFC 9449 section 8.2: with any answer, so that the next proof has it.
     ...(call.server.dpop.nonces && { 'dpop-nonce': call.server.dpop.nonces.current() }),
   };

@@ -60,7 +60,8 @@ async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage):
   if (isRefusal(authorized)) return authorized;
   const stopped = checkStops(authorized);
   if (stopped) return stopped;
-  const admitted = limit(authorized, runtime);
+  const decided = limit(authorized, runtime);
+  const admitted = decided instanceof Promise ? await decided : decided;
   if (isRefusal(admitted)) return admitted;
   const cleared = confirm(admitted);
   if (isRefusal(cleared)) return cleared;

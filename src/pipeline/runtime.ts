@@ -2,7 +2,7 @@ import type { AuditTrail } from '../audit/index.ts';
 import type { Clock, Log } from '../base/index.ts';
 import type { HttpConfig, LimitsConfig } from '../config/index.ts';
 import type { Authenticator, DpopMode, Nonces, Principal } from '../identity/index.ts';
-import type { Concurrency, FloodGuard, Limiter } from '../limits/index.ts';
+import type { Concurrency, FloodGuard, Limiter, LoopGuard, Penalties } from '../limits/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Stops } from '../stops/index.ts';
 import type { Catalog, Upstream } from '../upstream/index.ts';
@@ -21,6 +21,9 @@ export interface Runtime {
   readonly audit: AuditTrail;
   readonly limiter: Limiter;
   readonly flood: FloodGuard;
+  /** Null: loops are not looked for. */
+  readonly loops: LoopGuard | null;
+  readonly penalties: Penalties;
   readonly concurrency: Concurrency;
   /** Places for streams that stay open. */
   readonly streamSlots: Concurrency;

@@ -45,8 +45,8 @@ export type Decision =
       readonly rule: string;
       readonly scopes: readonly string[];
       readonly confirm: 'self' | 'other' | null;
-      /** Counted per server, tool and caller. */
-      readonly limit: RateLimit | null;
+      /** Counted per server and tool. */
+      readonly limit: ToolLimit | null;
       /** By the tool's hints, the spec's defaults for absent ones; false for what is no tool. */
       readonly destructive: boolean;
     }
@@ -67,6 +67,14 @@ export type Decision =
       /** For the record: why a condition could not be decided, without anything that the caller sent. */
       readonly detail?: string;
     };
+
+/** `{ each: 60/min, total: 600/min }`. All of them hold; an empty list limits nothing. */
+export interface ToolLimit {
+  /** For each caller. */
+  readonly each: readonly RateLimit[];
+  /** For all callers together, whatever their organization. */
+  readonly total: readonly RateLimit[];
+}
 
 /** `60/min`: `count` calls per `periodMs`, all of which may come at once (burst = count unless given). */
 export interface RateLimit {

@@ -5,7 +5,7 @@ import {
   compileCondition,
   isConditionFault,
 } from './conditions/index.ts';
-import type { RateLimit, ToolFacts } from './decision.ts';
+import type { ToolFacts, ToolLimit } from './decision.ts';
 import { compileGlob, type Glob } from './glob.ts';
 import { toolsRead, toolsWrite } from './scopes.ts';
 
@@ -19,7 +19,7 @@ export interface Attribute<T> {
 /** What the rules say of one tool. Null: no rule that matches has the attribute. */
 export interface ToolRules {
   readonly scope: Attribute<string> | null;
-  readonly limit: Attribute<RateLimit> | null;
+  readonly limit: Attribute<ToolLimit> | null;
   readonly confirm: Attribute<'self' | 'other'> | null;
   readonly show: Attribute<'open' | 'locked' | 'hidden'> | null;
 }

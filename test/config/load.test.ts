@@ -18,7 +18,7 @@ describe('a configuration file', () => {
     );
     assert.equal(config.auth.embedded?.accessTokenMinutes, 15);
     assert.equal(config.tools, null);
-    assert.deepEqual(config.limits.client, { count: 600, periodMs: 60_000, burst: 600 });
+    assert.deepEqual(config.limits.client, [{ count: 600, periodMs: 60_000, burst: 600 }]);
     assert.equal(config.auth.scopesAdvertised, 'minimal');
   });
 
@@ -93,14 +93,14 @@ limits: { client: none, concurrent: { client: 3 } }
         hint: 'destructive',
         when: null,
         scope: 'mcp:tools:admin',
-        limit: { count: 60, periodMs: 60_000, burst: 10 },
+        limit: { each: [{ count: 60, periodMs: 60_000, burst: 10 }], total: [] },
         confirm: 'other',
         show: 'locked',
         source: 'tools[0]',
       },
     ]);
-    assert.equal(config.limits.client, null);
-    assert.deepEqual(config.limits.concurrent, { client: 3, upstream: 200 });
+    assert.deepEqual(config.limits.client, []);
+    assert.deepEqual(config.limits.concurrent, { client: 3, upstream: 200, streams: 256 });
   });
 
   it('turns the embedded authorization server off where issuers replace it', async (t) => {
@@ -138,7 +138,7 @@ tools:
       '10:19 tools[0].scope write one word such as mcp:tools:read',
       '11:5 tools[1] give it a scope, limit, confirm or show',
       '12:7 tools[2].mtch did you mean match?',
-      '12:16 tools[2].limit write one such as 600/min, 5/s, 1000/h or 60/min burst 10',
+      '12:16 tools[2].limit write one such as 600/min, 5/s, 60/min burst 10 or 600/min and 10000/day',
     ]);
     assert.ok(faults.every(({ source }) => source === 'portcullis.yaml'));
   });

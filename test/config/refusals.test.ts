@@ -276,8 +276,6 @@ describe('what later versions bring', () => {
       await refuses(t, `${smallest}${key}: ${value}\n`, key, /not in this version/);
     const inner = {
       mode: 'observe',
-      'limits.loop': '{ identical: 5 }',
-      'limits.whenStoreIsDown': '{}',
       'audit.durability': 'batched',
       'audit.argumentsHash': 'hmac-sha256',
       'audit.keep': '400d',

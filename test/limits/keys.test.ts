@@ -11,13 +11,13 @@ const perTool = limitOf(60, 60_000);
 
 function callOf(change: Partial<LimitedCall> = {}): LimitedCall {
   return {
-    limits: { client, organization },
+    limits: { client: [client], organization: [organization] },
     decision: {
       allow: true,
       rule: 'tools[0]',
       scopes: ['mcp:tools:read'],
       confirm: null,
-      limit: perTool,
+      limit: { each: [perTool], total: [] },
       destructive: false,
     },
     principal: { issuer: 'https://idp.example.com', organization: 'acme', subjectKey: 'subject-1' },
@@ -45,8 +45,11 @@ test('three layers, each with its own limit', () => {
 
 test('a layer without a limit asks nothing', () => {
   const { decision } = callOf();
-  assert.deepEqual(layersOf(callOf({ limits: { client: null, organization } })), ['tool', 'organization']);
-  assert.deepEqual(layersOf(callOf({ limits: { client, organization: null } })), ['client', 'tool']);
+  assert.deepEqual(layersOf(callOf({ limits: { client: [], organization: [organization] } })), [
+    'tool',
+    'organization',
+  ]);
+  assert.deepEqual(layersOf(callOf({ limits: { client: [client], organization: [] } })), ['client', 'tool']);
   assert.deepEqual(layersOf(callOf({ decision: { ...decision, limit: null } })), ['client', 'organization']);
   assert.deepEqual(layersOf(callOf({ tool: null })), ['client', 'organization']);
 });

@@ -8,14 +8,21 @@ test('every layer has to admit; the refusal names the one that refuses', () => {
   const limiter = createLimiter({ maxKeys: 100 });
   const client = demandOf('client', 'a', limitOf(5, 1000));
   const tool = demandOf('tool', 'a', limitOf(2, 1000));
-  assert.deepEqual(limiter.admit([client, tool], 0), { admitted: true });
-  assert.deepEqual(limiter.admit([client, tool], 0), { admitted: true });
+  assert.deepEqual(limiter.admit([client, tool], 0), {
+    admitted: true,
+    tightest: { demand: tool, remaining: 1, moreInMs: 500 },
+  });
+  assert.deepEqual(limiter.admit([client, tool], 0), {
+    admitted: true,
+    tightest: { demand: tool, remaining: 0, moreInMs: 500 },
+  });
   assert.deepEqual(limiter.admit([client, tool], 0), {
     admitted: false,
     layer: 'tool',
     retryAfterMs: 500,
     limit: 2,
     remaining: 0,
+    demand: tool,
   });
 });
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createLimiter, type Limiter } from '../../src/limits/index.ts';
+import { createLimiter, type MemoryLimiter } from '../../src/limits/index.ts';
 import { createMemoryStore } from '../../src/limits/stores/memory.ts';
 import { demandOf, limitOf } from './fixtures.ts';
 
-function exhaust(limiter: Limiter, key: string, limit = limitOf(10, 60_000), now = 0): void {
+function exhaust(limiter: MemoryLimiter, key: string, limit = limitOf(10, 60_000), now = 0): void {
   while (limiter.admit([demandOf('client', key, limit)], now).admitted);
 }
 

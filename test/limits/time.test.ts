@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createLimiter, type Limiter } from '../../src/limits/index.ts';
+import { createLimiter, type MemoryLimiter } from '../../src/limits/index.ts';
 import { demandOf, limitOf } from './fixtures.ts';
 
 const limit = limitOf(10, 1000);
 const one = demandOf('client', 'a', limit);
 
-function exhaust(limiter: Limiter, now: number): void {
+function exhaust(limiter: MemoryLimiter, now: number): void {
   while (limiter.admit([one], now).admitted);
 }
 

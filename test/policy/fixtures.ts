@@ -7,6 +7,7 @@ import {
   type Operation,
   type Policy,
   type ToolFacts,
+  type ToolLimit,
   type ToolRules,
   type Visibility,
 } from '../../src/policy/index.ts';
@@ -75,6 +76,6 @@ export function call(name: string, args: JsonObject = {}): Operation {
   return { kind: 'tool', name, arguments: args };
 }
 
-export function perMinute(count: number): { count: number; periodMs: number; burst: number } {
-  return { count, periodMs: 60_000, burst: count };
+export function perMinute(count: number): ToolLimit {
+  return { each: [{ count, periodMs: 60_000, burst: count }], total: [] };
 }
