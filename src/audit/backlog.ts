@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditRecord } from './trail.ts';
+import type { CallEntry, EventEntry } from './trail.ts';
 
 export interface BacklogBounds {
   /** Intents are taken up to this many waiting records … */
@@ -10,13 +10,15 @@ export interface BacklogBounds {
 /** A record on its way to the store. */
 export type Waiting = {
   readonly size: number;
+  /** The entry's canonical JSON. */
+  readonly text: string;
   /** Counts up with every item that was added. */
   readonly ordinal: number;
   /** Of an intent alone: whoever waits for the disk. */
   readonly settle?: { resolve(): void; reject(error: Error): void };
 } & (
-  | { readonly phase: 'intent' | 'outcome'; readonly record: AuditRecord }
-  | { readonly phase: 'event'; readonly record: AuditEvent }
+  | { readonly phase: 'intent' | 'outcome'; readonly record: CallEntry }
+  | { readonly phase: 'event'; readonly record: EventEntry }
 );
 
 /**

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { type Clock, type Log, messageOf, OperationError } from '../base/index.ts';
-import { neutralEvent, neutralRecord, sizeOf } from './record.ts';
+import { createStamp, type Stamp, writeCall, writeEvent } from './record.ts';
 import { auditFile } from './schema.ts';
 import { sqliteSink } from './sinks/sqlite.ts';
 import type { AuditTrail } from './trail.ts';
@@ -36,6 +37,7 @@ export interface SqliteAuditTrail extends AuditTrail {
 export async function createAuditTrail(options: AuditTrailOptions): Promise<SqliteAuditTrail> {
   const file = auditFile(options.dataDir);
   const id = randomUUID();
+  const stamp = createStamp(options.clock, `${hostname()}:${process.pid}`);
   const writer = new Writer({
     sink: sqliteSink({
       file,
@@ -43,6 +45,8 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Sqli
       busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
       maxBytes: options.maxBytes ?? 0,
     }),
+    writer: id,
+    stamp,
     clock: options.clock,
     log: options.log,
     bounds: { records: options.queueRecords ?? 20_000, bytes: options.queueBytes ?? 32 * 1024 * 1024 },
@@ -54,23 +58,18 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Sqli
       cause: error,
     });
   });
-  return { ...trailOf(writer), writer: id, file };
+  return { ...trailOf(writer, stamp), writer: id, file };
 }
 
-function trailOf(writer: Writer): AuditTrail {
+function trailOf(writer: Writer, stamp: Stamp): AuditTrail {
   return {
+    // `async`: whatever goes wrong while a record is made rejects, and the call does not leave.
     async intent(record) {
-      const neutral = neutralRecord(record);
-      await writer.intent(neutral, sizeOf(neutral));
+      await writer.intent(writeCall(record, stamp('intent')));
     },
-    outcome(record) {
-      const neutral = neutralRecord(record);
-      writer.add({ phase: 'outcome', record: neutral, size: sizeOf(neutral) });
-    },
-    event(event) {
-      const neutral = neutralEvent(event);
-      writer.add({ phase: 'event', record: neutral, size: sizeOf(neutral) });
-    },
+    outcome: (record) => writer.add({ phase: 'outcome', ...writeCall(record, stamp('outcome')) }),
+    event: (event) => writer.add({ phase: 'event', ...writeEvent(event, stamp('event')) }),
+    subscribe: (listener) => writer.subscribe(listener),
     healthy: () => writer.healthy(),
     flush: () => writer.flush(),
     close: () => writer.close(),

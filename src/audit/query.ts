@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { messageOf, OperationError } from '../base/index.ts';
 import { type Db, openDbForReading, type Row, type SqlValue } from '../store/index.ts';
-import { auditFile, auditMigrations, eventOf, recordOf } from './schema.ts';
-import type { AuditEvent, AuditRecord, AuditResult } from './trail.ts';
+import { type AuditResult, isResultClass } from './results.ts';
+import { auditFile, auditMigrations, storedEntryOf } from './schema.ts';
+import type { CallEntry, EventEntry } from './trail.ts';
 
 /** Where a stored entry stands. */
 interface Stored {
@@ -11,19 +12,18 @@ interface Stored {
   /** UUID of the process that wrote it, and the entry's place among that process's own. */
   readonly writer: string;
   readonly position: number;
+  /** The chain up to and with this entry, in hex. */
+  readonly hash: string;
 }
 
 /** `unknown`: the call left (or was about to), and no outcome was written: it runs still, or its writer died. */
 export type StoredResult = AuditResult | 'unknown';
 
-export interface StoredRecord extends Omit<AuditRecord, 'result'>, Stored {
-  readonly phase: 'intent' | 'outcome';
+export interface StoredRecord extends Omit<CallEntry, 'result'>, Stored {
   readonly result: StoredResult | null;
 }
 
-export interface StoredEvent extends AuditEvent, Stored {
-  readonly phase: 'event';
-}
+export interface StoredEvent extends EventEntry, Stored {}
 
 export type StoredEntry = StoredRecord | StoredEvent;
 
@@ -36,6 +36,7 @@ export interface AuditFilter {
   readonly client?: string;
   readonly subject?: string;
   readonly tool?: string;
+  /** A word that is also a result class stands for the whole class: `denied_auth` finds `denied_scope`, too. */
   readonly result?: StoredResult;
   readonly reason?: string;
   readonly requestId?: string;
@@ -119,7 +120,10 @@ export function conditionsOf(filter: AuditFilter): { sql: string; parameters: Re
     ['reason = :reason', filter.reason],
     ['request_id = :requestId', filter.requestId],
     ['server = :server', filter.server],
-    ['result = :result', filter.result === 'unknown' ? undefined : filter.result],
+    [
+      isResultClass(filter.result ?? '') ? 'result_class = :result' : 'result = :result',
+      filter.result === 'unknown' ? undefined : filter.result,
+    ],
   ];
   let sql = '';
   const parameters: Record<string, SqlValue> = {};
@@ -133,15 +137,15 @@ export function conditionsOf(filter: AuditFilter): { sql: string; parameters: Re
 
 /** The entry in a row of `records` joined with `writers` as `writer_name`. */
 export function entryOf(row: Row): StoredEntry {
+  const entry = storedEntryOf(row);
   const stored = {
     seq: Number(row['seq']),
     writer: String(row['writer_name']),
     position: Number(row['position']),
+    hash: Buffer.from(row['hash'] as Uint8Array).toString('hex'),
   };
-  if (row['phase'] === 'event') return { ...eventOf(row), phase: 'event', ...stored };
-  const record = recordOf(row);
-  if (row['phase'] === 'outcome') return { ...record, phase: 'outcome', ...stored };
-  return { ...record, result: 'unknown', phase: 'intent', ...stored };
+  if (entry.phase !== 'intent') return { ...entry, ...stored };
+  return { ...entry, result: 'unknown', ...stored };
 }
 
 interface Place {

@@ -1,113 +1,83 @@
-import { neutralText } from './neutral.ts';
-import { redact } from './redact.ts';
-import { type AuditEvent, type AuditRecord, auditResults } from './trail.ts';
+import canonicalize from 'canonicalize';
+import { type Clock, timestamp, uuidv7 } from '../base/index.ts';
+import { callFields, eventFields, type Kind } from './fields.ts';
+import { resultClass } from './results.ts';
+import type { AuditEvent, AuditRecord, CallEntry, EntryFields, EventEntry } from './trail.ts';
+import type { Value } from './values.ts';
 
-/** Longest values, in UTF-16 units. Longer ones end in `…`. */
-export const limits = { detail: 500, target: 500, tool_name: 200, other: 300 } as const;
-const mostScopes = 64;
-const mostScopeText = 4_000;
-const mostData = 32;
+/** An entry that is safe to keep and show, and its canonical text. */
+export interface Written<T> {
+  readonly record: T;
+  readonly text: string;
+}
 
-/**
- * A record that is safe to store and show: bounded, neutral, free of what looks like a credential, and of the declared
- * types whatever was passed, since one value that the store refuses would hold up all that follow.
- */
-export function neutralRecord(record: AuditRecord): AuditRecord {
-  return {
-    timestamp: text(record.timestamp, 40) ?? '',
-    request_id: text(record.request_id) ?? '',
-    client_id: repeated(record.client_id),
-    subject: repeated(record.subject),
-    tool_name: text(record.tool_name, limits.tool_name),
-    arguments_hash: text(record.arguments_hash),
-    scopes: scopes(record.scopes),
-    result: auditResults.find((known) => known === record.result) ?? null,
-    latency_ms: amount(record.latency_ms),
-    reason: repeated(record.reason),
-    detail: text(record.detail, limits.detail),
-    server: repeated(record.server) ?? '',
-    method: repeated(record.method),
-    target: text(record.target, limits.target),
-    issuer: repeated(record.issuer),
-    organization: repeated(record.organization),
-    token_id: repeated(record.token_id),
-    protocol_version: repeated(record.protocol_version),
-    rule: repeated(record.rule),
-    scopes_required: scopes(record.scopes_required),
-    http_status: whole(record.http_status),
-    address: repeated(record.address),
+export const schemaVersion = 1;
+
+/** Sets what the trail adds to each entry. */
+export type Stamp = <P extends EntryFields['phase']>(phase: P) => EntryFields & { readonly phase: P };
+
+export function createStamp(clock: Clock, instance: string): Stamp {
+  let last = { now: Number.NaN, text: '' };
+  return (phase) => {
+    const now = clock.now();
+    if (now !== last.now) last = { now, text: timestamp(now) };
+    return { event_id: uuidv7(now), instance, phase, received_at: last.text, schema_version: schemaVersion };
   };
 }
 
-/** The same for an event. Members of `data` beyond the first 32 are left out. */
-export function neutralEvent(event: AuditEvent): AuditEvent {
-  const data: Record<string, string | number | boolean | null> = {};
-  for (const [name, value] of Object.entries(event.data ?? {}).slice(0, mostData)) {
-    data[text(name) ?? ''] = typeof value === 'string' ? text(value, limits.detail) : scalar(value);
+const callTable = tableOf(callFields);
+const eventTable = tableOf(eventFields);
+
+export function writeCall(
+  record: AuditRecord,
+  stamp: EntryFields & { readonly phase: 'intent' | 'outcome' },
+): Written<CallEntry> {
+  const result_class = record.result === null ? null : (resultClass(record.result) ?? null);
+  return write<CallEntry>({ ...record, ...stamp, result_class }, callTable);
+}
+
+export function writeEvent(
+  event: AuditEvent,
+  stamp: EntryFields & { readonly phase: 'event' },
+): Written<EventEntry> {
+  return write<EventEntry>({ ...event, ...stamp }, eventTable);
+}
+
+type Table = readonly (readonly [string, Kind])[];
+
+/** In the order of RFC 8785 section 3.2.3: by UTF-16 code units. */
+function tableOf(fields: Readonly<Record<string, Kind>>): Table {
+  return Object.keys(fields)
+    .sort()
+    .map((name) => [name, fields[name] as Kind] as const);
+}
+
+/** The neutral record with every member, and its RFC 8785 text without those that say nothing: one pass over the fields. */
+function write<T>(given: Readonly<Record<string, unknown>>, table: Table): Written<T> {
+  const record: Record<string, Value> = {};
+  let text = '{';
+  for (const [name, kind] of table) {
+    const value = kind.clean(given[name]);
+    record[name] = value;
+    const json = textOf(value);
+    if (json !== null) text += `${text.length > 1 ? ',' : ''}"${name}":${json}`;
   }
-  return {
-    timestamp: text(event.timestamp, 40) ?? '',
-    event: text(event.event) ?? '',
-    client_id: text(event.client_id),
-    subject: text(event.subject),
-    address: text(event.address),
-    data,
-  };
+  return { record: record as T, text: `${text}}` };
 }
 
-/** Room that a record takes in memory, within a factor of two. */
-export function sizeOf(record: AuditRecord | AuditEvent): number {
-  let size = 400;
-  for (const value of Object.values(record)) {
-    if (typeof value === 'string') size += value.length;
-    else if (typeof value === 'object' && value !== null) size += JSON.stringify(value).length;
-  }
-  return size;
+/** Null for what says nothing. */
+function textOf(value: Value): string | null {
+  if (value === null) return null;
+  if (typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) return value.length === 0 ? null : JSON.stringify(value);
+  return Object.keys(value).length === 0 ? null : (canonicalize(value) ?? null);
 }
 
-function text(value: unknown, limit: number = limits.other): string | null {
-  if (typeof value !== 'string') return null;
-  // The window is wider than the limit so that a credential which crosses the limit is still seen whole enough.
-  return neutralText(redact(value.length > limit * 2 ? value.slice(0, limit * 2) : value), limit);
-}
-
-const seen = new Map<string, string>();
-const mostSeen = 4_096;
-
-/** `text`, remembered: who calls and what rule decides are the same strings over and over. */
-function repeated(value: unknown): string | null {
-  if (typeof value !== 'string') return null;
-  const known = seen.get(value);
-  if (known !== undefined) return known;
-  const result = text(value) ?? '';
-  if (value.length <= limits.other) {
-    if (seen.size >= mostSeen) seen.clear();
-    seen.set(value, result);
-  }
-  return result;
-}
-
-function scopes(values: readonly string[]): string[] {
-  if (!Array.isArray(values)) return [];
-  const kept: string[] = [];
-  let room = mostScopeText;
-  for (const value of values) {
-    const scope = repeated(value) ?? '';
-    room -= scope.length;
-    if (kept.length === mostScopes || room < 0) return [...kept, '…'];
-    kept.push(scope);
-  }
-  return kept;
-}
-
-function amount(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? Math.round(value * 1_000) / 1_000 : null;
-}
-
-function whole(value: unknown): number | null {
-  return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
-}
-
-function scalar(value: unknown): number | boolean | null {
-  return typeof value === 'boolean' ? value : typeof value === 'number' ? amount(value) : null;
+/** The entry in a canonical text that was stored, with null or nothing for what it does not say. */
+export function readEntry(text: string): CallEntry | EventEntry {
+  const stored = JSON.parse(text) as Record<string, Value>;
+  const table = stored['phase'] === 'event' ? eventTable : callTable;
+  const record: Record<string, unknown> = {};
+  for (const [name, kind] of table) record[name] = stored[name] ?? kind.clean(undefined);
+  return record as unknown as CallEntry | EventEntry;
 }

@@ -1,133 +1,68 @@
 import { join } from 'node:path';
-import type { Migrations, Row, SqlValue } from '../store/index.ts';
-import type { AuditEntry } from './entry.ts';
-import type { AuditEvent, AuditRecord } from './trail.ts';
+import type { Migrations, Row } from '../store/index.ts';
+import { callFields, eventFields } from './fields.ts';
+import { readEntry } from './record.ts';
+import type { CallEntry, EventEntry } from './trail.ts';
 
 /** The trail's file below the data directory. */
 export function auditFile(dataDir: string): string {
   return join(dataDir, 'audit.db');
 }
 
-/** Columns of a record, under the record's own names. */
-const recordColumns = [
-  'timestamp',
-  'request_id',
-  'client_id',
-  'subject',
-  'tool_name',
-  'arguments_hash',
-  'scopes',
-  'result',
-  'latency_ms',
-  'reason',
-  'detail',
-  'server',
-  'method',
-  'target',
-  'issuer',
-  'organization',
-  'token_id',
-  'protocol_version',
-  'rule',
-  'scopes_required',
+const integers = [
+  'arguments_bytes',
   'http_status',
-  'address',
-] as const satisfies readonly (keyof AuditRecord)[];
+  'is_error',
+  'jsonrpc_error_code',
+  'limit_max',
+  'limit_remaining',
+  'loop_count',
+  'redactions',
+  'result_bytes',
+  'schema_version',
+];
+const reals = ['approval_ms', 'latency_gateway_ms', 'latency_ms', 'latency_upstream_ms', 'retry_after_ms'];
 
-/** All columns that a writer fills, in the order of `valuesOf`. */
-export const columns = ['position', 'phase', ...recordColumns, 'event', 'data'] as const;
-
-/** The values of an entry in the order of `columns`. */
-export function valuesOf(entry: AuditEntry): SqlValue[] {
-  return entry.phase === 'event' ? eventValues(entry.position, entry.record) : recordValues(entry);
+/** Columns that are read from `entry` whenever they are asked for: they cannot say anything else than it does. */
+function generatedColumns(): string {
+  const names = [...new Set([...Object.keys(callFields), ...Object.keys(eventFields)])].sort();
+  return names
+    .map((name) => {
+      const type = integers.includes(name) ? 'INTEGER' : reals.includes(name) ? 'REAL' : 'TEXT';
+      return `${name} ${type} GENERATED ALWAYS AS (entry ->> '${name}') VIRTUAL`;
+    })
+    .join(',\n      ');
 }
 
-function recordValues(entry: Exclude<AuditEntry, { phase: 'event' }>): SqlValue[] {
-  const values: SqlValue[] = [entry.position, entry.phase];
-  for (const column of recordColumns) {
-    const value = entry.record[column];
-    values.push(typeof value === 'object' && value !== null ? JSON.stringify(value) : value);
-  }
-  values.push(null, null);
-  return values;
-}
-
-function eventValues(position: number, event: AuditEvent): SqlValue[] {
-  const shared: Readonly<Record<string, SqlValue | undefined>> = {
-    timestamp: event.timestamp,
-    client_id: event.client_id,
-    subject: event.subject,
-    address: event.address,
-  };
-  const values = recordColumns.map((column) => shared[column] ?? null);
-  return [position, 'event', ...values, event.event, JSON.stringify(event.data ?? {})];
-}
-
-/** The record in a row of `records`. */
-export function recordOf(row: Row): AuditRecord {
-  const record: Record<string, unknown> = {};
-  for (const column of recordColumns) record[column] = row[column] ?? null;
-  record['scopes'] = JSON.parse(String(row['scopes'] ?? '[]'));
-  record['scopes_required'] = JSON.parse(String(row['scopes_required'] ?? '[]'));
-  return record as unknown as AuditRecord;
-}
-
-/** The event in a row of `records` whose phase is `event`. */
-export function eventOf(row: Row): AuditEvent {
-  const textOf = (column: string) => (row[column] === null ? null : String(row[column]));
-  return {
-    timestamp: String(row['timestamp']),
-    event: String(row['event']),
-    client_id: textOf('client_id'),
-    subject: textOf('subject'),
-    address: textOf('address'),
-    data: JSON.parse(String(row['data'] ?? '{}')),
-  };
+/** The entry in a row of `records`. */
+export function storedEntryOf(row: Row): CallEntry | EventEntry {
+  return readEntry(String(row['entry']));
 }
 
 /**
- * `seq` is the order of commits over all writers; `(writer, position)` is the order of one writer, without gaps.
- * `open_calls` is derived by the writer: the intents that have no outcome (by trigger it would double the cost of an
- * insert). Indexes leave intents out: a query looks for outcomes and
- * events, and finds orphans by `open_calls`.
- * The triggers stop accidents and statements smuggled into this connection; who owns the file can drop them.
+ * `entry` is the canonical text and `hash` the chain up to it: these two are the record. `seq` is the order of commits over
+ * all writers; `(writer, position)` is the order of one writer, without gaps. `open_calls` is derived by the writer: the
+ * intents that have no outcome (by trigger it would double the cost of an insert). Indexes leave intents out: a query
+ * looks for outcomes and events, and finds orphans by `open_calls`.
+ * The triggers stop accidents and statements smuggled into this connection; who owns the file can drop them, and
+ * `audit verify` finds what they did then.
  */
 export const auditMigrations: Migrations = {
   name: 'audit',
   steps: [
+    // Schema 1 had no chain and was never released; its tables stand in the way of the next step, which says so.
+    'SELECT 1',
     `CREATE TABLE writers (
       id INTEGER PRIMARY KEY,
       writer TEXT NOT NULL UNIQUE
     ) STRICT;
     CREATE TABLE records (
-      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      seq INTEGER PRIMARY KEY,
       writer INTEGER NOT NULL REFERENCES writers (id),
       position INTEGER NOT NULL,
-      phase TEXT NOT NULL CHECK (phase IN ('intent', 'outcome', 'event')),
-      timestamp TEXT NOT NULL,
-      request_id TEXT,
-      client_id TEXT,
-      subject TEXT,
-      tool_name TEXT,
-      arguments_hash TEXT,
-      scopes TEXT,
-      result TEXT,
-      latency_ms REAL,
-      reason TEXT,
-      detail TEXT,
-      server TEXT,
-      method TEXT,
-      target TEXT,
-      issuer TEXT,
-      organization TEXT,
-      token_id TEXT,
-      protocol_version TEXT,
-      rule TEXT,
-      scopes_required TEXT,
-      http_status INTEGER,
-      address TEXT,
-      event TEXT,
-      data TEXT,
+      entry TEXT NOT NULL,
+      hash BLOB NOT NULL,
+      ${generatedColumns()},
       UNIQUE (writer, position)
     ) STRICT;
     CREATE INDEX records_request ON records (request_id) WHERE request_id IS NOT NULL;

@@ -1,11 +1,16 @@
 import { type Clock, type Log, messageOf, OperationError, timestamp } from '../base/index.ts';
 import { Backlog, type BacklogBounds, type Waiting } from './backlog.ts';
+import { chainNext, chainStart } from './chain.ts';
 import type { AuditEntry } from './entry.ts';
-import type { AuditSink } from './sinks/sink.ts';
-import type { AuditRecord } from './trail.ts';
+import { type Stamp, type Written, writeEvent } from './record.ts';
+import type { AuditSink, ChainHead } from './sinks/sink.ts';
+import type { CallEntry } from './trail.ts';
 
 export interface WriterOptions {
   readonly sink: AuditSink;
+  /** UUID: names the chain. */
+  readonly writer: string;
+  readonly stamp: Stamp;
   readonly clock: Clock;
   readonly log: Log;
   readonly bounds: BacklogBounds;
@@ -15,7 +20,11 @@ export interface WriterOptions {
   readonly firstRetryMs?: number;
 }
 
-const mostPerCommit = 1_000;
+const mostPerCommit = 4_000;
+/** Of `audit.recovered`, which never waited. */
+const recoveryOrdinal = 0;
+/** What an entry takes in memory beside its text. */
+const entryOverhead = 600;
 const firstRetryMs = 250;
 const slowestRetryMs = 5_000;
 
@@ -24,6 +33,8 @@ interface Flusher {
   resolve(): void;
   reject(error: Error): void;
 }
+
+type Placeable = Pick<Waiting, 'phase' | 'record' | 'text'>;
 
 /** Omit that keeps a union a union. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -40,6 +51,7 @@ export class Writer {
   #closing: Promise<void> | undefined;
   /** Of the last entry that is durable. */
   #position = 0;
+  #hash: string;
   #added = 0;
   #draining = false;
   #flushers: Flusher[] = [];
@@ -50,20 +62,30 @@ export class Writer {
   #failingSince = 0;
   #refused = 0;
   #lost = 0;
+  /** What the `audit.recovered` that is under way says. */
+  #telling = { refused: 0, lost: 0 };
+  readonly #listeners = new Set<(entry: AuditEntry) => void>();
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#hash = chainStart(options.writer);
     this.#backlog = new Backlog(options.bounds);
   }
 
   /** Opens the store for the first time. Rejects with the store's own error. */
   async open(): Promise<void> {
     try {
-      this.#position = await this.#options.sink.open();
+      const { position } = await this.#options.sink.open();
+      if (position !== 0) throw new Error('the store holds entries of a writer that has just begun');
     } catch (error) {
       await this.#options.sink.close();
       throw error;
     }
+  }
+
+  subscribe(listener: (entry: AuditEntry) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   healthy(): boolean {
@@ -71,18 +93,18 @@ export class Writer {
   }
 
   /** Resolves when the intent is durable; rejects when it is not known to be. */
-  intent(record: AuditRecord, size: number): Promise<void> {
+  intent({ record, text }: Written<CallEntry>): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = { resolve, reject };
       const open = this.#state === 'writing' && !this.#closing;
-      if (open && this.#add({ phase: 'intent', record, size, settle })) return;
+      if (open && this.#add({ phase: 'intent', record, text, settle })) return;
       this.#refused += 1;
       reject(unavailable(open ? 'its queue is full' : 'its store fails or is closed'));
     });
   }
 
   /** Takes an outcome or event. Never throws; what finds no room is counted, logged, and told by `audit.recovered`. */
-  add(item: Without<Waiting, 'ordinal' | 'settle'>): void {
+  add(item: Without<Waiting, 'ordinal' | 'size' | 'settle'>): void {
     if (this.#state !== 'closed' && this.#add(item)) return;
     this.#lost += 1;
     if (Number.isInteger(Math.log2(this.#lost))) {
@@ -128,8 +150,9 @@ export class Writer {
     return this.#backlog.size + this.#inDoubt.length - refused;
   }
 
-  #add(item: Without<Waiting, 'ordinal'>): boolean {
-    if (!this.#backlog.add({ ...item, ordinal: this.#added + 1 })) return false;
+  #add(item: Without<Waiting, 'ordinal' | 'size'>): boolean {
+    const size = item.text.length + entryOverhead;
+    if (!this.#backlog.add({ ...item, size, ordinal: this.#added + 1 })) return false;
     this.#added += 1;
     this.#start();
     return true;
@@ -159,13 +182,37 @@ export class Writer {
     this.#draining = false;
   }
 
-  async #append(items: readonly Waiting[]): Promise<void> {
-    const first = this.#position + 1;
-    const entries = items.map(({ phase, record }, index) => {
-      return { position: first + index, phase, record } as AuditEntry;
-    });
+  async #append(items: readonly Placeable[]): Promise<void> {
+    const entries = this.#place(items);
     await this.#options.sink.append(entries);
-    this.#position += items.length;
+    this.#goOnAfter(entries);
+  }
+
+  /** The items as the next entries of the chain. */
+  #place(items: readonly Placeable[]): AuditEntry[] {
+    let hash = this.#hash;
+    return items.map(({ phase, record, text }, index) => {
+      hash = chainNext(hash, text);
+      return { position: this.#position + 1 + index, phase, record, text, hash };
+    });
+  }
+
+  #goOnAfter(entries: readonly AuditEntry[]): void {
+    const last = entries.at(-1);
+    if (!last) return;
+    this.#position = last.position;
+    this.#hash = last.hash;
+    this.#tell(entries);
+  }
+
+  #tell(entries: readonly AuditEntry[]): void {
+    for (const listener of this.#listeners) {
+      try {
+        for (const entry of entries) listener(entry);
+      } catch (error) {
+        this.#options.log.error({ error: messageOf(error) }, 'a listener of the audit trail failed');
+      }
+    }
   }
 
   #fail(error: unknown): void {
@@ -192,9 +239,7 @@ export class Writer {
     try {
       await this.#options.sink.close();
       if (this.#state === 'closed') return;
-      const before = this.#position;
-      this.#position = await this.#options.sink.open();
-      this.#resolveDoubt(this.#position - before);
+      this.#resolveDoubt(await this.#options.sink.open());
       await this.#tellRecovery();
     } catch (error) {
       this.#options.log.debug({ error: messageOf(error) }, 'audit store still fails');
@@ -207,25 +252,42 @@ export class Writer {
     this.#start();
   }
 
-  /** The first `stored` entries of the failed append are durable after all; of the rest, all but intents go again. */
-  #resolveDoubt(stored: number): void {
-    this.#backlog.putBack(this.#inDoubt.slice(stored).filter((item) => !isIntent(item)));
+  /** What the failed append left in the store is durable after all; of the rest, all but intents go again. */
+  #resolveDoubt(head: ChainHead): void {
+    const stored = this.#place(this.#inDoubt.slice(0, head.position - this.#position));
+    const expected = stored.at(-1) ?? { position: this.#position, hash: this.#hash };
+    if (head.position !== expected.position || (head.hash ?? expected.hash) !== expected.hash) {
+      throw new Error('the store does not hold what was written to it');
+    }
+    this.#goOnAfter(stored);
+    if (this.#inDoubt.slice(0, stored.length).some(isRecovery)) this.#told();
+    const rest = this.#inDoubt.slice(stored.length).filter((item) => !isIntent(item) && !isRecovery(item));
+    this.#backlog.putBack(rest);
     this.#inDoubt = [];
   }
 
   async #tellRecovery(): Promise<void> {
-    const [refused, lost] = [this.#refused, this.#lost];
+    this.#telling = { refused: this.#refused, lost: this.#lost };
     const data = {
       outage_ms: Math.round(this.#options.clock.monotonic() - this.#failingSince),
-      refused_intents: refused,
+      refused_intents: this.#refused,
       delayed_records: this.#backlog.size,
-      lost_records: lost,
+      lost_records: this.#lost,
     };
-    const record = { timestamp: timestamp(this.#options.clock.now()), event: 'audit.recovered', data };
-    await this.#append([{ phase: 'event', record, size: 0, ordinal: 0 }]);
-    this.#refused -= refused;
-    this.#lost -= lost;
+    const event = { timestamp: timestamp(this.#options.clock.now()), event: 'audit.recovered', data };
+    const written = writeEvent(event, this.#options.stamp('event'));
+    this.#inDoubt = [{ phase: 'event', ...written, size: 0, ordinal: recoveryOrdinal }];
+    await this.#append(this.#inDoubt);
+    this.#inDoubt = [];
+    this.#told();
     this.#options.log.warn(data, 'audit store has recovered');
+  }
+
+  /** What `audit.recovered` has said is not said again. */
+  #told(): void {
+    this.#refused -= this.#telling.refused;
+    this.#lost -= this.#telling.lost;
+    this.#telling = { refused: 0, lost: 0 };
   }
 
   /** Everything up to `ordinal` is durable: the queue is first in, first out. */
@@ -238,6 +300,10 @@ export class Writer {
 
 function isIntent(item: Waiting): boolean {
   return item.phase === 'intent';
+}
+
+function isRecovery(item: Waiting): boolean {
+  return item.ordinal === recoveryOrdinal;
 }
 
 /** An intent was not written: the call must not leave. The message is for the log alone. */

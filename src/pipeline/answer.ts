@@ -3,13 +3,14 @@ import type { Principal } from '../identity/index.ts';
 import type { Json } from '../protocol/index.ts';
 import type { AnswerHead, AnswerSink, Exchange, UpstreamFailure } from '../upstream/index.ts';
 import type { ClearedCall } from './call.ts';
-import { type CallRecord, type Ending, resultOf } from './call-record.ts';
+import type { CallRecord, Ending } from './call-record.ts';
 import type { CallInFlight } from './calls-in-flight.ts';
 import { endingOf, isResponseTo, jsonOf } from './ending.ts';
 import { EventRelay } from './event-relay.ts';
 import type { OpenStream } from './open-streams.ts';
 import { answerTo, baseHeaders } from './outcome.ts';
 import type { Reply } from './request.ts';
+import { resultOf } from './result.ts';
 import type { Runtime } from './runtime.ts';
 import { viewOfMessage, viewOfToolList } from './tool-list-view.ts';
 
@@ -22,7 +23,7 @@ const comment = Buffer.from(':\n\n');
 const passedTypes: ReadonlySet<string> = new Set(['application/json', 'text/event-stream']);
 
 const cancelled: Ending = {
-  result: 'error',
+  result: 'cancelled',
   reason: 'cancelled',
   detail: 'the client went away',
   status: null,
@@ -46,6 +47,8 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
   #mode: 'waiting' | 'buffer' | 'stream' | 'events' | 'over' = 'waiting';
   #chunks: Buffer[] = [];
   #size = 0;
+  /** Bytes of the upstream's answer. */
+  #received = 0;
   #relay: EventRelay | null = null;
   #quiet = true;
   /** The client has not taken what was written last. */
@@ -86,6 +89,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
   }
 
   data(chunk: Buffer): boolean {
+    this.#received += chunk.length;
     switch (this.#mode) {
       case 'buffer':
         return this.#buffer(chunk);
@@ -273,7 +277,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
     this.#chunks = [];
     this.#runtime.streams.delete(this);
     this.#runtime.inFlight.delete(this);
-    this.#record.close(ending);
+    this.#record.close({ ...ending, resultBytes: this.#head ? this.#received : null });
     this.call.release();
   }
 

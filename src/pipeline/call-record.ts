@@ -1,5 +1,6 @@
-import { type AuditRecord, type AuditResult, argumentsHash } from '../audit/index.ts';
-import { type Refusal, type RefusalCode, timestamp } from '../base/index.ts';
+import { type AuditRecord, type AuditResult, argumentsHash, type CallDetails } from '../audit/index.ts';
+import { timestamp } from '../base/index.ts';
+import type { Principal } from '../identity/index.ts';
 import type { Decision } from '../policy/index.ts';
 import type { ClearedCall, ReceivedCall } from './call.ts';
 import type { Runtime } from './runtime.ts';
@@ -10,15 +11,25 @@ export interface Ending {
   readonly reason: string;
   readonly detail: string | null;
   readonly status: number | null;
+  /** Of a JSON-RPC error. */
+  readonly rpcCode?: number | null;
+  /** The tool's own `isError`. */
+  readonly isError?: boolean | null;
+  readonly resultBytes?: number | null;
 }
+
+/** What has become known of the call so far. */
+type Known = ReceivedCall & Partial<Omit<ClearedCall, 'decision'>> & { readonly decision?: Decision };
 
 /** The audit records of one call: opened at its first byte, closed exactly once. */
 export class CallRecord {
-  readonly #call: ReceivedCall & Partial<Omit<ClearedCall, 'decision'>> & { readonly decision?: Decision };
+  readonly #call: Known;
   readonly #runtime: Runtime;
   #hash: string | null = null;
   #closed = false;
   #onClose: (() => void) | null = null;
+  /** Monotonic: when the call left for the server behind. */
+  #leftAt: number | null = null;
 
   constructor(call: ReceivedCall, runtime: Runtime) {
     this.#call = call;
@@ -35,6 +46,11 @@ export class CallRecord {
     this.#onClose = release;
   }
 
+  /** The call leaves now. */
+  leaves(): void {
+    this.#leftAt = this.#runtime.clock.monotonic();
+  }
+
   close(ending: Ending): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -45,8 +61,10 @@ export class CallRecord {
   #record(ending: Ending | null): AuditRecord {
     const { principal, decision, server, request, message } = this.#call;
     const operation = this.#call.operation;
-    const latency = ending && Math.max(0, this.#runtime.clock.monotonic() - this.#call.startedAt);
     return {
+      ...callerDetails(this.#call),
+      ...this.#call.noted,
+      ...(ending && this.#endDetails(ending)),
       timestamp: timestamp(this.#call.receivedAt),
       request_id: this.#call.requestId,
       client_id: principal?.clientId ?? null,
@@ -55,7 +73,7 @@ export class CallRecord {
       arguments_hash: this.#argumentsHash(),
       scopes: principal?.scopes ?? [],
       result: ending?.result ?? null,
-      latency_ms: latency,
+      latency_ms: ending && this.#latency(this.#call.startedAt),
       reason: ending?.reason ?? null,
       detail: ending?.detail ?? null,
       server: server.name,
@@ -63,13 +81,29 @@ export class CallRecord {
       target: targetOf(operation),
       issuer: principal?.issuer ?? null,
       organization: principal?.organization ?? null,
-      token_id: principal?.tokenId ?? null,
+      token_id: principal && !hasTokenReference(principal) ? principal.tokenId : null,
       protocol_version: this.#call.revision ?? null,
       rule: decision?.rule ?? null,
       scopes_required: (decision?.allow ? decision.scopes : decision?.required) ?? [],
       http_status: ending?.status ?? null,
       address: request.address,
     };
+  }
+
+  #endDetails(ending: Ending): CallDetails {
+    const upstream = this.#leftAt === null ? null : this.#latency(this.#leftAt);
+    const gateway = this.#latency(this.#call.startedAt) - (upstream ?? 0);
+    return {
+      jsonrpc_error_code: ending.rpcCode ?? null,
+      is_error: ending.isError ?? null,
+      latency_gateway_ms: Math.max(0, gateway),
+      latency_upstream_ms: upstream,
+      result_bytes: ending.resultBytes ?? null,
+    };
+  }
+
+  #latency(since: number): number {
+    return Math.max(0, this.#runtime.clock.monotonic() - since);
   }
 
   /** Computed once: intent and outcome carry the same. */
@@ -86,33 +120,32 @@ function targetOf(operation: ClearedCall['operation'] | undefined): string | nul
   return operation?.kind === 'prompt' ? operation.name : null;
 }
 
-const denied: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
-  'origin_denied',
-  'host_denied',
-  'token_missing',
-  'token_malformed',
-  'token_signature',
-  'token_expired',
-  'token_not_yet_valid',
-  'token_issuer',
-  'token_audience',
-  'token_type',
-  'token_revoked',
-  'token_claims',
-  'token_binding',
-  'proof_invalid',
-  'proof_nonce',
-  'scope_missing',
-  'policy_denied',
-  'policy_undecided',
-  'unknown_tool',
-  'session_unknown',
-  'stopped',
-]);
+/** What the request itself and its verified token say. */
+function callerDetails({ principal, request, message, body }: Known): CallDetails {
+  const trace = traceOf(request.headers.get('traceparent'));
+  return {
+    jsonrpc_id: message?.kind === 'request' ? JSON.stringify(message.id) : null,
+    user_agent: request.headers.get('user-agent') ?? null,
+    arguments_bytes: body?.length ?? null,
+    ...trace,
+    ...(principal && {
+      token_ref: hasTokenReference(principal) ? principal.tokenId : null,
+      token_audience: principal.audience,
+      token_expires_at: timestamp(principal.expiresAt * 1000),
+      grant_id: principal.grantId,
+      principal_type: principal.subject === principal.clientId ? 'service' : 'user',
+      auth_method: /^dpop /i.test(request.headers.get('authorization') ?? '') ? 'dpop' : 'bearer',
+    }),
+  };
+}
 
-/** The guide's four results, and `denied_confirmation`. */
-export function resultOf(refusal: Refusal): AuditResult {
-  if (denied.has(refusal.code)) return 'denied_auth';
-  if (refusal.code.startsWith('limit_')) return 'denied_rate';
-  return refusal.code === 'confirmation_unavailable' ? 'denied_confirmation' : 'error';
+/** What stands in for a `jti` that the token does not have. */
+function hasTokenReference({ tokenId }: Principal): boolean {
+  return tokenId.startsWith('sha256:');
+}
+
+/** W3C Trace Context level 1, section 3.2; what is no such header says nothing. */
+function traceOf(header: string | undefined): Pick<CallDetails, 'trace_id' | 'parent_span_id'> {
+  const parts = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/.exec(header ?? '');
+  return { trace_id: parts?.[1] ?? null, parent_span_id: parts?.[2] ?? null };
 }

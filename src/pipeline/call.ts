@@ -1,3 +1,4 @@
+import type { CallDetails } from '../audit/index.ts';
 import type { Principal } from '../identity/index.ts';
 import type { Asking, Decision, Operation, ToolFacts } from '../policy/index.ts';
 import type { Era, Message } from '../protocol/index.ts';
@@ -18,6 +19,8 @@ export interface ReceivedCall {
   readonly request: IncomingRequest;
   /** Headers that say what is left of the limits, from the limit step on. */
   readonly rateLimit?: Readonly<Record<string, string>>;
+  /** For the record: what a step has learnt and no other type carries. Steps write, the record reads. */
+  readonly noted: { -readonly [K in keyof CallDetails]: CallDetails[K] };
 }
 
 export interface ParsedCall extends ReceivedCall {

@@ -23,14 +23,16 @@ export function endingOf(json: Json | undefined, status: number): Ending {
   const response = isObject(json) ? json : {};
   const error = response['error'];
   if (isObject(error)) {
-    const code = typeof error['code'] === 'number' ? `code ${error['code']}` : null;
-    return { result: 'error', reason: 'rpc_error', detail: code, status };
+    const rpcCode = typeof error['code'] === 'number' ? error['code'] : null;
+    const detail = rpcCode === null ? null : `code ${rpcCode}`;
+    return { result: 'error', reason: 'rpc_error', detail, status, rpcCode };
   }
   const result = response['result'];
   if (isObject(result) && result['isError'] === true) {
-    return { result: 'error', reason: 'tool_error', detail: null, status };
+    return { result: 'tool_error', reason: 'tool_error', detail: null, status, isError: true };
   }
   if (status >= 400)
     return { result: 'error', reason: 'upstream_invalid', detail: `status ${status}`, status };
-  return { result: 'success', reason: 'ok', detail: null, status };
+  const isError = isObject(result) && 'content' in result ? false : null;
+  return { result: 'success', reason: 'ok', detail: null, status, isError };
 }

@@ -9,6 +9,8 @@ export interface OwnAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** The JSON-RPC error in it. */
+  readonly rpcCode: number | null;
 }
 
 interface Shape {
@@ -95,7 +97,8 @@ export function answerTo(refusal: Refusal, call: ReceivedCall & Partial<ParsedCa
   if (status === 405)
     headers['allow'] = call.request.headers.get('mcp-protocol-version') ? 'POST' : 'POST, GET, DELETE';
   const error: JsonObject = { code, message: refusal.message, data: dataOf(refusal) };
-  return { status, headers, body: encode({ jsonrpc: '2.0', ...idOf(call.message), error }) };
+  const body = encode({ jsonrpc: '2.0', ...idOf(call.message), error });
+  return { status, headers, body, rpcCode: code };
 }
 
 /** Headers of every answer: ours or passed on. */
@@ -181,6 +184,7 @@ function toolError(text: string, refusal: Refusal, call: ReceivedCall & Partial<
     status: 200,
     headers: { ...baseHeaders(call), 'content-type': 'application/json' },
     body: encode({ jsonrpc: '2.0', ...idOf(call.message), result }),
+    rpcCode: null,
   };
 }
 

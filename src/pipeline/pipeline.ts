@@ -1,9 +1,10 @@
 import { isRefusal, messageOf, type Refusal, refuse, uuidv7 } from '../base/index.ts';
 import { Answer } from './answer.ts';
 import type { ClearedCall, ReceivedCall } from './call.ts';
-import { CallRecord, resultOf } from './call-record.ts';
+import { CallRecord } from './call-record.ts';
 import { answerTo } from './outcome.ts';
 import type { IncomingRequest, Reply } from './request.ts';
+import { limitDetails, resultOf } from './result.ts';
 import type { ProtectedServer, Runtime } from './runtime.ts';
 import { recordIntent } from './steps/audit.ts';
 import { authenticate } from './steps/authenticate.ts';
@@ -74,7 +75,10 @@ async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage):
     return meanwhile;
   }
   const answer = new Answer(cleared, { reply: arrival.reply, record: records, runtime });
-  answer.open(() => forward(cleared, answer));
+  answer.open(() => {
+    records.leaves();
+    return forward(cleared, answer);
+  });
   return null;
 }
 
@@ -90,7 +94,8 @@ async function turnAway(call: ReceivedCall, refusal: Refusal, runtime: Runtime):
 
 function receive({ server, request }: Arrival, { clock }: Runtime): ReceivedCall {
   const receivedAt = clock.now();
-  return { requestId: uuidv7(receivedAt), receivedAt, startedAt: clock.monotonic(), server, request };
+  const startedAt = clock.monotonic();
+  return { requestId: uuidv7(receivedAt), receivedAt, startedAt, server, request, noted: {} };
 }
 
 interface Exit {
@@ -101,11 +106,13 @@ interface Exit {
 
 function exit(refusal: Refusal, { call, reply, records }: Exit): void {
   const answer = answerTo(refusal, call);
+  Object.assign(call.noted, limitDetails(refusal));
   records.close({
     result: resultOf(refusal),
     reason: refusal.code,
     detail: refusal.detail ?? null,
     status: answer.status,
+    rpcCode: answer.rpcCode,
   });
   reply.start(answer.status, { ...answer.headers, 'content-length': String(answer.body.length) });
   reply.end(answer.body);

@@ -31,6 +31,8 @@ export interface Migrations {
 export interface DbOptions {
   /** How long a statement waits for another connection's lock. 5,000 by default. */
   readonly busyTimeoutMs?: number;
+  /** Of a file that is made now; SQLite's own (4,096) by default. */
+  readonly pageSize?: number;
 }
 
 /** Opens (and creates, mode 0600) a database file with WAL and `synchronous=FULL`, and migrates it. */
@@ -38,6 +40,7 @@ export function openDb(file: string, migrations: Migrations, options: DbOptions 
   if (file !== ':memory:') createPrivately(file);
   const raw = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 5_000 });
   try {
+    if (options.pageSize !== undefined) raw.exec(`PRAGMA page_size = ${options.pageSize}`);
     raw.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
     const db = wrap(raw);
     migrate(db, migrations, file);
@@ -60,6 +63,11 @@ export function openDbForReading(file: string, migrations: Migrations, options: 
     const version = tables.get() === undefined ? 0 : schemaVersion(db, migrations.name);
     if (version === 0) throw new OperationError(`${file} holds no ${migrations.name}`);
     refuseNewer(version, migrations, file);
+    if (version < migrations.steps.length) {
+      throw new OperationError(`${file} was written by an older Portcullis (schema ${version})`, {
+        hint: 'start the gateway once, which brings it up to date',
+      });
+    }
     return db;
   } catch (error) {
     raw.close();

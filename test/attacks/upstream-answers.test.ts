@@ -112,19 +112,19 @@ const cases: Record<string, Case> = {
     record: lost,
   },
   'nothing, and hangs up': { answer: ({ socket }) => socket.destroy(), status: 502, record: lost },
-  'nothing at all': { answer: () => {}, status: 504, record: ['error', 'upstream_timeout'] },
+  'nothing at all': { answer: () => {}, status: 504, record: ['timeout', 'upstream_timeout'] },
   'only interim answers': {
     answer: ({ socket }) => {
       const timer = setInterval(() => socket.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'), 100);
       socket.on('close', () => clearInterval(timer));
     },
     status: 504,
-    record: ['error', 'upstream_timeout'],
+    record: ['timeout', 'upstream_timeout'],
   },
   'a head and never its body': {
     answer: bytes([ok, json, 'Content-Length: 500']),
     status: 504,
-    record: ['error', 'upstream_timeout'],
+    record: ['timeout', 'upstream_timeout'],
   },
   'an empty 200': { answer: bytes([ok, json, 'Content-Length: 0']), status: 502, record: invalid },
   'a 204': { answer: bytes(['HTTP/1.1 204 x']), status: 502, record: invalid },

@@ -200,7 +200,7 @@ describe('a client that goes', () => {
       }
       await until(async () => assert.equal((await other.records()).length, 2));
       for (const { result, http_status } of await other.records()) {
-        assert.equal(result, 'error');
+        assert.ok(['cancelled', 'malformed'].includes(result ?? ''), result ?? '');
         assert.ok(http_status === null || http_status === 400);
       }
       assert.equal(upstream.seen.length, seen, 'a call of a client that had gone left');

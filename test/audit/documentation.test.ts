@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { callFields, eventFields } from '../../src/audit/fields.ts';
 import { auditReasons, auditResults } from '../../src/audit/index.ts';
-import { record } from './support.ts';
 
 const page = readFileSync(new URL('../../docs/audit.md', import.meta.url), 'utf8');
 
 /** The codes in the first column of the tables below a heading. */
 function rowsBelow(heading: string): string[] {
   const section = page.split(`\n## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  return [...section.matchAll(/^\| `([^`]+)` \|/gm)].map((match) => match[1] ?? '');
+  const cells = [...section.matchAll(/^\| ((?:`[^`]+`(?:, )?)+) \|/gm)].map((match) => match[1] ?? '');
+  return cells.flatMap((cell) => cell.replaceAll('`', '').split(', '));
 }
 
 test('docs/audit.md has one row for each reason, and no other', () => {
@@ -18,6 +19,8 @@ test('docs/audit.md has one row for each reason, and no other', () => {
 
 test('docs/audit.md has one row for each result and field', () => {
   assert.deepEqual(rowsBelow('Results').toSorted(), [...auditResults, 'unknown'].toSorted());
-  const stored = ['seq', 'writer', 'position', 'phase'];
-  assert.deepEqual(rowsBelow('The record').toSorted(), [...Object.keys(record()), ...stored].toSorted());
+  const stored = ['seq', 'writer', 'position', 'hash'];
+  assert.deepEqual(rowsBelow('The record').toSorted(), [...Object.keys(callFields), ...stored].toSorted());
+  const events = page.split('**Events** ')[1]?.split('\n\n')[0] ?? '';
+  for (const name of Object.keys(eventFields)) assert.ok(events.includes(`\`${name}\``), name);
 });

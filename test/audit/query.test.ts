@@ -228,9 +228,16 @@ test('a line for people is one line, neutral even when the file was written by a
   });
   await trail.close();
   const db = new DatabaseSync(trail.file);
-  db.prepare(
-    "INSERT INTO records (writer, position, phase, timestamp, request_id, subject, server, tool_name) VALUES (1, 99, 'outcome', ?, 'x', ?, 'notes', ?)",
-  ).run(at(3), 'a\u001b[31m\nb\u202e', 'y'.repeat(9_999));
+  db.prepare("INSERT INTO records (writer, position, entry, hash) VALUES (1, 99, ?, x'00')").run(
+    JSON.stringify({
+      phase: 'outcome',
+      timestamp: at(3),
+      request_id: 'x',
+      subject: 'a\u001b[31m\nb\u202e',
+      server: 'notes',
+      tool_name: 'y'.repeat(9_999),
+    }),
+  );
   db.close();
   const entries = [...queryAudit(dataDir, { order: 'oldest', events: true })];
   assert.deepEqual(entries.slice(0, 3).map(formatRecord), [

@@ -42,7 +42,10 @@ test('every outcome and event given before close is there after, field by field'
   const calls = found.filter((entry): entry is StoredRecord => entry.phase === 'outcome');
   assert.equal(calls.length, given.length);
   const stored = new Map(calls.map(({ seq, writer, position, phase, ...rest }) => [rest.request_id, rest]));
-  for (const one of given) assert.deepEqual(stored.get(one.request_id), one);
+  for (const one of given) {
+    const found: object = stored.get(one.request_id) ?? {};
+    assert.deepEqual({ ...found, ...one }, found);
+  }
   const event = found.find((entry) => entry.phase === 'event');
   assert.deepEqual(event?.data, { ttl: 900, by: null, ok: true });
   assert.deepEqual(
@@ -68,11 +71,7 @@ test('rows cannot be changed or removed by a statement', async (t) => {
   await trail.flush();
   const db = new DatabaseSync(trail.file);
   t.after(() => db.close());
-  for (const sql of [
-    "UPDATE records SET subject = 'mallory'",
-    'DELETE FROM records',
-    'DELETE FROM writers',
-  ]) {
+  for (const sql of ["UPDATE records SET entry = '{}'", 'DELETE FROM records', 'DELETE FROM writers']) {
     assert.throws(() => db.exec(sql), /append-only/, sql);
   }
 });

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { chainNext, chainStart } from '../../src/audit/chain.ts';
 import type { AuditEntry } from '../../src/audit/entry.ts';
+import { createStamp, writeCall } from '../../src/audit/record.ts';
 import type { AuditSink } from '../../src/audit/sinks/sink.ts';
 import { Writer } from '../../src/audit/writer.ts';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import { intent, record } from './support.ts';
+
+const stamp = createStamp(systemClock, 'test');
 
 type Fault = 'none' | 'lost' | 'kept' | 'closed';
 
@@ -16,7 +20,8 @@ function faultySink(script: Fault[]): { sink: AuditSink; stored: AuditEntry[] } 
   const sink: AuditSink = {
     async open() {
       if (next() === 'closed') throw new Error('cannot open');
-      return stored.at(-1)?.position ?? 0;
+      const last = stored.at(-1);
+      return { position: last?.position ?? 0, hash: last?.hash ?? null };
     },
     async append(entries) {
       const fault = next();
@@ -38,6 +43,8 @@ test('whatever fails and when: no outcome is lost or doubled, no gap, no promise
       const { sink, stored } = faultySink(['none', ...script]);
       const writer = new Writer({
         sink,
+        writer: 'w',
+        stamp,
         clock: systemClock,
         log: silentLog,
         bounds: { records: 1_000, bytes: 10_000_000 },
@@ -45,18 +52,20 @@ test('whatever fails and when: no outcome is lost or doubled, no gap, no promise
         firstRetryMs: 0,
       });
       await writer.open();
+      const told: string[] = [];
+      writer.subscribe(({ hash }) => told.push(hash));
       const promised: string[] = [];
       const outcomes: string[] = [];
       const finish = (request_id: string) => {
         outcomes.push(request_id);
-        writer.add({ phase: 'outcome', record: record({ request_id }), size: 100 });
+        writer.add({ phase: 'outcome', ...writeCall(record({ request_id }), stamp('outcome')) });
       };
       const calls = plan.map(async (step) => {
         if (step === 'pause') await new Promise((resolve) => setImmediate(resolve));
         if (step === 'denial') finish(record().request_id);
         if (step !== 'call') return;
         const one = intent();
-        await writer.intent(one, 100).then(
+        await writer.intent(writeCall(one, stamp('intent'))).then(
           () => promised.push(one.request_id),
           () => {},
         );
@@ -68,12 +77,20 @@ test('whatever fails and when: no outcome is lost or doubled, no gap, no promise
       await writer.close();
 
       const ids = (phase: string) =>
-        stored
-          .filter((entry) => entry.phase === phase)
-          .map(({ record }) => ('request_id' in record ? record.request_id : ''));
+        stored.filter((entry) => entry.phase === phase).map(({ record }) => record.request_id);
       assert.deepEqual(
         stored.map(({ position }) => position),
         stored.map((_, index) => index + 1),
+      );
+      let hash = chainStart('w');
+      for (const entry of stored) {
+        hash = chainNext(hash, entry.text);
+        assert.equal(entry.hash, hash, 'one chain, whatever failed');
+      }
+      assert.deepEqual(
+        told,
+        stored.map(({ hash }) => hash),
+        'listeners hear what is durable, once, in order',
       );
       assert.deepEqual(ids('outcome').toSorted(), outcomes.toSorted());
       for (const id of promised) assert.ok(ids('intent').includes(id));

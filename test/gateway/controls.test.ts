@@ -179,7 +179,7 @@ describe('tools', () => {
     assert.equal(result?.['isError'], true);
     assert.equal(upstream.requests.length, seen);
     const record = (await test.records()).at(-1);
-    assert.deepEqual([record?.result, record?.reason], ['denied_confirmation', 'confirmation_unavailable']);
+    assert.deepEqual([record?.result, record?.reason], ['denied_approval', 'confirmation_unavailable']);
     assert.match(test.gateway.warnings.join(), /tools\[1\]/);
   });
 });
@@ -231,7 +231,7 @@ describe('the audit log', () => {
     assert.equal(first.token_id, 'the-token-id');
     assert.deepEqual(
       [second.result, second.reason, second.http_status],
-      ['denied_auth', 'scope_missing', 403],
+      ['denied_scope', 'scope_missing', 403],
     );
   });
 
@@ -248,7 +248,7 @@ describe('the audit log', () => {
       records.map(({ result, reason, tool_name, subject }) => [result, reason, tool_name, subject]),
       [
         ['denied_auth', 'token_missing', 'echo', null],
-        ['error', 'malformed_message', null, 'alice'],
+        ['malformed', 'malformed_message', null, 'alice'],
       ],
     );
   });

@@ -1,8 +1,9 @@
 // Runs in a worker thread, so that waiting for the disk never holds up a request.
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../base/index.ts';
-import { type Db, openDb, type SqlValue, type Statement } from '../../store/index.ts';
-import { auditMigrations, columns } from '../schema.ts';
+import { type Db, openDb, type Statement } from '../../store/index.ts';
+import { auditMigrations } from '../schema.ts';
+import type { ChainHead } from './sink.ts';
 
 export interface WorkerSettings {
   readonly file: string;
@@ -12,9 +13,25 @@ export interface WorkerSettings {
   readonly maxBytes: number;
 }
 
+/** Entries in a row, each member one string: copied from thread to thread at the speed of memory. */
+export interface Batch {
+  /** Position of the first. */
+  readonly first: number;
+  /** Initials of the phases: `ioe`. */
+  readonly phases: string;
+  /** Hex, 64 digits each. */
+  readonly hashes: string;
+  /** A line each; canonical JSON has no newline in it. */
+  readonly texts: string;
+  /** A line each; empty for events. */
+  readonly requestIds: string;
+}
+
+const hashBytes = 32;
+
 /** Answers of the worker: one `opened` or `failed` first, then one `appended` or `failed` for each batch. */
 export type WorkerAnswer =
-  | { readonly kind: 'opened'; readonly position: number }
+  | { readonly kind: 'opened'; readonly head: ChainHead }
   | { readonly kind: 'appended' }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -26,8 +43,8 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
     const db = open(settings);
     const writer = register(db, settings.writer);
     const statements = prepare(db);
-    answer({ kind: 'opened', position: lastPosition(db, writer) });
-    port.on('message', (batch: string | null) => {
+    answer({ kind: 'opened', head: headOf(db, writer) });
+    port.on('message', (batch: Batch | null) => {
       if (batch === null) {
         db.close();
         port.close();
@@ -42,7 +59,7 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
 }
 
 function open(settings: WorkerSettings): Db {
-  const db = openDb(settings.file, auditMigrations, { busyTimeoutMs: settings.busyTimeoutMs });
+  const db = openMigrated(settings);
   // Longer WAL and larger cache than SQLite's defaults: under load a checkpoint is what a caller waits for.
   db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16384; PRAGMA trusted_schema = OFF');
   if (settings.maxBytes > 0) {
@@ -52,6 +69,17 @@ function open(settings: WorkerSettings): Db {
   return db;
 }
 
+function openMigrated({ file, busyTimeoutMs }: WorkerSettings): Db {
+  try {
+    return openDb(file, auditMigrations, { busyTimeoutMs, pageSize: 8_192 });
+  } catch (error) {
+    if (!messageOf(error).includes('already exists')) throw error;
+    throw new Error('it was written before records were chained: move it away, and keep it', {
+      cause: error,
+    });
+  }
+}
+
 function register(db: Db, writer: string): number {
   return db.transaction(() => {
     db.prepare('INSERT INTO writers (writer) VALUES (:writer) ON CONFLICT DO NOTHING').run({ writer });
@@ -59,11 +87,15 @@ function register(db: Db, writer: string): number {
   });
 }
 
-function lastPosition(db: Db, writer: number): number {
+function headOf(db: Db, writer: number): ChainHead {
   const found = db
-    .prepare('SELECT max(position) AS position FROM records WHERE writer = :writer')
+    .prepare('SELECT position, hash FROM records WHERE writer = :writer ORDER BY position DESC LIMIT 1')
     .get({ writer });
-  return Number(found?.['position'] ?? 0);
+  if (!found) return { position: 0, hash: null };
+  return {
+    position: Number(found['position']),
+    hash: Buffer.from(found['hash'] as Uint8Array).toString('hex'),
+  };
 }
 
 interface Statements {
@@ -73,9 +105,8 @@ interface Statements {
 }
 
 function prepare(db: Db): Statements {
-  const places = columns.map(() => '?').join(', ');
   return {
-    insert: db.prepare(`INSERT INTO records (writer, ${columns.join(', ')}) VALUES (?, ${places})`),
+    insert: db.prepare('INSERT INTO records (writer, position, entry, hash) VALUES (?, ?, ?, ?)'),
     openCall: db.prepare(
       'INSERT OR REPLACE INTO open_calls (request_id, seq) VALUES (?, last_insert_rowid())',
     ),
@@ -83,26 +114,25 @@ function prepare(db: Db): Statements {
   };
 }
 
-const phaseAt = columns.indexOf('phase');
-const requestIdAt = columns.indexOf('request_id');
-
 interface Append {
   readonly db: Db;
   readonly statements: Statements;
   readonly writer: number;
-  /** JSON of rows of values in the order of `columns`. */
-  readonly batch: string;
+  readonly batch: Batch;
 }
 
 function append({ db, statements, writer, batch }: Append): WorkerAnswer {
   try {
-    const rows = JSON.parse(batch) as SqlValue[][];
+    const texts = batch.texts.split('\n');
+    const ids = batch.requestIds.split('\n');
+    const hashes = Buffer.from(batch.hashes, 'hex');
     db.transaction(() => {
-      for (const values of rows) {
-        statements.insert.run([writer, ...values]);
-        const requestId = values[requestIdAt] ?? null;
-        if (values[phaseAt] === 'intent') statements.openCall.run([requestId]);
-        else if (values[phaseAt] === 'outcome') statements.closeCall.run([requestId]);
+      for (const [at, text] of texts.entries()) {
+        const hash = hashes.subarray(at * hashBytes, (at + 1) * hashBytes);
+        statements.insert.run([writer, batch.first + at, text, hash]);
+        const id = ids[at] ?? null;
+        if (batch.phases[at] === 'i') statements.openCall.run([id]);
+        else if (batch.phases[at] === 'o') statements.closeCall.run([id]);
       }
     });
     return { kind: 'appended' };

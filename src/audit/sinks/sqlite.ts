@@ -2,9 +2,8 @@ import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { makePrivateDirectory } from '../../store/index.ts';
 import type { AuditEntry } from '../entry.ts';
-import { valuesOf } from '../schema.ts';
 import type { AuditSink } from './sink.ts';
-import type { WorkerAnswer, WorkerSettings } from './sqlite-worker.ts';
+import type { Batch, WorkerAnswer, WorkerSettings } from './sqlite-worker.ts';
 
 export interface SqliteSinkOptions {
   readonly file: string;
@@ -44,12 +43,12 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
       });
       const answer = await answerOf(started, patienceMs);
       if (answer.kind !== 'opened') throw new Error(reasonOf(answer));
-      return answer.position;
+      return answer.head;
     },
     async append(entries: readonly AuditEntry[]) {
       if (!worker) throw new Error('the audit store is not open');
       const answer = answerOf(worker, patienceMs);
-      worker.postMessage(JSON.stringify(entries.map(valuesOf)));
+      worker.postMessage(batchOf(entries));
       const received = await answer;
       if (received.kind !== 'appended') throw new Error(reasonOf(received));
     },
@@ -58,6 +57,16 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
       worker = undefined;
       if (closing) await stop(closing, patienceMs);
     },
+  };
+}
+
+function batchOf(entries: readonly AuditEntry[]): Batch {
+  return {
+    first: entries[0]?.position ?? 0,
+    phases: entries.map(({ phase }) => phase[0]).join(''),
+    hashes: entries.map(({ hash }) => hash).join(''),
+    texts: entries.map(({ text }) => text).join('\n'),
+    requestIds: entries.map(({ record }) => (record.phase === 'event' ? '' : record.request_id)).join('\n'),
   };
 }
 

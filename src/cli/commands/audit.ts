@@ -9,7 +9,22 @@ import {
 } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 
-const results = ['success', 'denied_auth', 'denied_rate', 'denied_confirmation', 'error', 'unknown'] as const;
+const results: readonly StoredResult[] = [
+  'success',
+  'tool_error',
+  'error',
+  'timeout',
+  'cancelled',
+  'malformed',
+  'denied_auth',
+  'denied_audience',
+  'denied_scope',
+  'denied_policy',
+  'denied_rate',
+  'denied_approval',
+  'pending_approval',
+  'unknown',
+];
 
 const filterOptions: Readonly<Record<string, OptionSpec>> = {
   client: { value: 'ID', help: 'of this client' },

@@ -1,0 +1,112 @@
+import { neutralText } from './neutral.ts';
+import { redact } from './redact.ts';
+
+// One value of an entry each: bounded, neutral, free of what looks like a credential, and of the declared type whatever
+// was passed, since one value that the store refuses would hold up all that follow.
+
+export type Scalar = string | number | boolean;
+export type Value =
+  | Scalar
+  | readonly (string | Readonly<Record<string, string | null>>)[]
+  | Readonly<Record<string, Scalar | null>>
+  | null;
+
+/** Longest values, in UTF-16 units. Longer ones end in `…`. */
+export const longest = {
+  detail: 500,
+  target: 500,
+  tool_name: 200,
+  arguments: 16_384,
+  other: 300,
+} as const;
+const mostNames = 64;
+const mostNameText = 4_000;
+const mostData = 32;
+const mostWouldDeny = 16;
+
+export function text(value: unknown, limit: number = longest.other): string | null {
+  if (typeof value !== 'string') return null;
+  // The window is wider than the limit so that a credential which crosses the limit is still seen whole enough.
+  return neutralText(redact(value.length > limit * 2 ? value.slice(0, limit * 2) : value), limit);
+}
+
+const seen = new Map<string, string>();
+const mostSeen = 4_096;
+
+/** `text`, remembered: who calls and what rule decides are the same strings over and over. */
+export function repeated(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  const known = seen.get(value);
+  if (known !== undefined) return known;
+  const result = text(value) ?? '';
+  if (value.length <= longest.other) {
+    if (seen.size >= mostSeen) seen.clear();
+    seen.set(value, result);
+  }
+  return result;
+}
+
+export function names(values: unknown): string[] {
+  if (!Array.isArray(values)) return [];
+  const found: string[] = [];
+  let room = mostNameText;
+  for (const value of values) {
+    const name = repeated(value) ?? '';
+    room -= name.length;
+    if (found.length === mostNames || room < 0) return [...found, '…'];
+    found.push(name);
+  }
+  return found;
+}
+
+/** Members in the order of RFC 8785. */
+export function wouldDeny(values: unknown): Readonly<Record<string, string | null>>[] {
+  if (!Array.isArray(values)) return [];
+  return values.slice(0, mostWouldDeny).map((one) => ({
+    layer: repeated(one?.layer) ?? '',
+    reason: repeated(one?.reason) ?? '',
+    rule: repeated(one?.rule),
+  }));
+}
+
+/** Members beyond the first 32 are left out. */
+export function data(value: unknown): Readonly<Record<string, Scalar | null>> {
+  const found: Record<string, Scalar | null> = {};
+  if (typeof value !== 'object' || value === null) return found;
+  for (const [name, member] of Object.entries(value).slice(0, mostData)) {
+    found[text(name) ?? ''] = typeof member === 'string' ? text(member, longest.detail) : scalar(member);
+  }
+  return found;
+}
+
+/** RFC 7516 section 7.1: five parts. Ours, and unreadable for whoever has no key. */
+const compactJwe = /^[\w-]+\.[\w-]*\.[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** Arguments as they were captured: a JWE stays whole, else it is nothing. */
+export function captured(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  return compactJwe.test(value) ? value : text(value, longest.arguments);
+}
+
+export function amount(value: unknown): number | null {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return null;
+  const rounded = Math.round(value * 1_000) / 1_000;
+  return Number.isFinite(rounded) ? rounded + 0 : null; // RFC 8785 knows no -0
+}
+
+export function whole(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value + 0 : null;
+}
+
+export function flag(value: unknown): boolean | null {
+  return typeof value === 'boolean' ? value : null;
+}
+
+/** Made by the trail itself. */
+export function kept(value: unknown): Value {
+  return value as Value;
+}
+
+function scalar(value: unknown): number | boolean | null {
+  return typeof value === 'boolean' ? value : typeof value === 'number' ? amount(value) : null;
+}
