@@ -109,7 +109,7 @@ describe('the kill switch', () => {
       assert.equal(await reasonOf(await callTool(test.url, token, 'echo', { text: 'x' })), null);
     });
     const record = (await test.records()).findLast(({ reason }) => reason === 'stopped');
-    assert.equal(record?.result_class, 'denied_auth');
+    assert.equal(record?.result, 'denied_policy');
     assert.equal(record?.rule, `stop ${id}`);
     assert.match(record?.detail ?? '', /it shouts/);
     const events = (
@@ -186,7 +186,7 @@ describe('the kill switch', () => {
     await until(() => assert.equal(upstream.running(), 0), 1000);
     const record = (await test.records()).findLast(({ tool_name }) => tool_name === 'slow_report');
     assert.equal(record?.reason, 'stopped');
-    assert.equal(record?.result_class, 'denied_auth');
+    assert.equal(record?.result, 'denied_policy');
   });
 
   it('ends streams that are open', async () => {
