@@ -1,0 +1,94 @@
+import { statSync } from 'node:fs';
+import { messageOf } from '../base/index.ts';
+import { type LockedPins, readLock } from './lock.ts';
+import type { Pins, PinsOptions, ServerPins } from './pins.ts';
+import { PinnedServer } from './server-pins.ts';
+import type { KnownTool } from './shadow.ts';
+
+/** The pins of all servers, and what changes them from outside: another process, and the lock file. */
+export class PinRegistry implements Pins {
+  readonly options: PinsOptions;
+  readonly #servers = new Map<string, PinnedServer>();
+  readonly #listeners: ((server: string) => void)[] = [];
+  #version: number;
+  #lock: LockedPins | null;
+  #lockStamp: string;
+
+  constructor(options: PinsOptions) {
+    this.options = options;
+    this.#version = options.store.version();
+    this.#lockStamp = stampOf(options.lock);
+    this.#lock = options.lock === null ? null : readLock(options.lock);
+  }
+
+  get locked(): LockedPins | null {
+    return this.#lock;
+  }
+
+  server(name: string, ownLists: boolean): ServerPins {
+    const server = new PinnedServer(name, ownLists, this);
+    this.#servers.set(name, server);
+    server.load();
+    return server;
+  }
+
+  onChange(listener: (server: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  changed(server: string): void {
+    for (const listener of this.#listeners) listener(server);
+  }
+
+  refresh(): void {
+    const lockChanged = stampOf(this.options.lock) !== this.#lockStamp;
+    const version = this.options.store.version();
+    if (version === this.#version && !lockChanged) return;
+    if (lockChanged) this.#readLock();
+    this.#version = version;
+    for (const [name, server] of this.#servers) {
+      server.load();
+      this.changed(name);
+    }
+  }
+
+  /** What was reviewed before stays in force when the file is broken: that opens nothing. */
+  #readLock(): void {
+    const { lock, log, event } = this.options;
+    this.#lockStamp = stampOf(lock);
+    if (lock === null) return;
+    try {
+      this.#lock = readLock(lock);
+      event('pins.lock_read', { file: lock });
+    } catch (error) {
+      const detail = messageOf(error);
+      log.error({ detail }, 'the lock file of the pins cannot be used; the one before stays in force');
+      event('pins.lock_invalid', { detail });
+    }
+  }
+
+  /** Pinned tools whose names are taken for each other. */
+  alike(skeleton: string): KnownTool[] {
+    return [...this.#servers].flatMap(([server, pinned]) =>
+      pinned.namesLike(skeleton).map((name) => ({ server, name })),
+    );
+  }
+
+  isForeign(name: string, server: string): boolean {
+    return [...this.#servers].some(([other, pinned]) => other !== server && pinned.hasPin(name));
+  }
+
+  close(): void {
+    this.options.store.close();
+  }
+}
+
+function stampOf(file: string | null): string {
+  if (file === null) return '';
+  try {
+    const { mtimeMs, size, ino } = statSync(file);
+    return `${mtimeMs} ${size} ${ino}`;
+  } catch {
+    return 'missing';
+  }
+}
