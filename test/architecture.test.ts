@@ -42,6 +42,7 @@ const level: Readonly<Record<string, number>> = {
   config: 4,
   outbound: 1,
   policy: 2,
+  pins: 2,
   limits: 2,
   stops: 2,
   identity: 2,

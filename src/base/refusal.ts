@@ -57,6 +57,7 @@ export const refusalCodes = [
   'scope_missing',
   'policy_denied',
   'policy_undecided', // a rule's condition is an error for these arguments
+  'tool_quarantined', // its definition waits for a person
   'unknown_tool', // also for hidden tools: alike on purpose
   'unknown_method',
   'session_unknown', // also for the session of somebody else: alike on purpose

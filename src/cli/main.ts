@@ -6,6 +6,7 @@ import { auditQuery, auditTail } from './commands/audit.ts';
 import { check } from './commands/check.ts';
 import { configCheck, configExplain } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
+import { pinsApprove, pinsDiff, pinsExport, pinsList } from './commands/pins.ts';
 import { protect } from './commands/protect.ts';
 import { grantsList, revoke } from './commands/revoke.ts';
 import { serve } from './commands/serve.ts';
@@ -25,6 +26,10 @@ const commands: readonly Command[] = [
   check,
   auditTail,
   auditQuery,
+  pinsList,
+  pinsDiff,
+  pinsApprove,
+  pinsExport,
   usersAdd,
   usersList,
   usersRemove,

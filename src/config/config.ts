@@ -32,6 +32,7 @@ export interface Config {
   readonly prompts: { readonly scope: string };
   readonly limits: LimitsConfig;
   readonly audit: { readonly argumentsHash: 'sha256' };
+  readonly pins: PinsConfig;
   readonly http: HttpConfig;
 }
 
@@ -274,6 +275,13 @@ export interface RedisConfig {
   readonly commandTimeoutMs: number;
   /** Calls that a gateway may take at once of a counter; null: each call asks. */
   readonly leases: { readonly most: number } | null;
+}
+
+export interface PinsConfig {
+  /** `strict`: every change of a definition keeps its tool back. */
+  readonly changes: 'graded' | 'strict';
+  /** Absolute path of the file of reviewed definitions; null: the first contact is trusted. */
+  readonly lock: string | null;
 }
 
 export interface HttpConfig {

@@ -43,6 +43,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     prompts: file.prompts,
     limits: limits(file.limits),
     audit: { argumentsHash: file.audit.argumentsHash },
+    pins: pins(file.pins, context.directory),
     http: file.http,
   });
 }
@@ -172,6 +173,13 @@ function rateLimits(text: string): RateLimit[] {
   const parsed = parseRates(text);
   if (!parsed) throw new Error('a rate that was checked cannot be read');
   return parsed;
+}
+
+function pins({ changes, lock }: FileConfig['pins'], directory: string): Config['pins'] {
+  return {
+    changes: changes ?? (lock === undefined ? 'graded' : 'strict'),
+    lock: lock === undefined ? null : resolvePath(directory, lock),
+  };
 }
 
 function rateLimit(text: string): RateLimit {

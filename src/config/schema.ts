@@ -179,6 +179,13 @@ const limits = z.strictObject({
     }),
 });
 
+const pins = z.strictObject({
+  changes: z.enum(['graded', 'strict']).optional().meta({
+    description: 'Which changes keep a tool back: grave ones, or all. strict where there is a lock.',
+  }),
+  lock: nonEmpty.optional().meta({ description: 'File of reviewed definitions; only these are shown.' }),
+});
+
 const http = z.strictObject({
   maxBodyBytes: z.int().min(1024).max(67_108_864).default(4_194_304),
   maxJsonDepth: z.int().min(8).max(512).default(64),
@@ -223,6 +230,7 @@ export const fileSchema = z.strictObject({
       argumentsHash: z.literal('sha256').default('sha256'),
     })
     .prefault({}),
+  pins: pins.prefault({}).meta({ description: 'Definitions of tools, and what to make of their changes.' }),
   http: http.prefault({}),
 });
 

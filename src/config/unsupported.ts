@@ -9,7 +9,6 @@ const later: Readonly<Record<string, string>> = {
   alerts: 'alerting',
   webhook: 'alerting',
   observe: 'observing without enforcing',
-  pins: 'pinning of tool definitions',
   approvals: 'approvals',
   encryption: 'encryption of the store',
   console: 'the settings of the console',

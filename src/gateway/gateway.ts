@@ -2,6 +2,7 @@ import { createAuditTrail, listOrphans, neutralText, type SqliteAuditTrail } fro
 import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { createOutbound } from '../outbound/index.ts';
+import { createPins, openPinStore } from '../pins/index.ts';
 import { CallsInFlight, createSessionSeal, OpenStreams } from '../pipeline/index.ts';
 import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
 import { masterKey } from './master-key.ts';
@@ -77,6 +78,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     outbound: createOutbound(),
     sessions: createSessionSeal(key.derive('sessions')),
     connections: createCredentialsSwitch(),
+    pins: createPins({
+      store: openPinStore(options.config.data),
+      clock,
+      log,
+      event: (event, data) => audit.event({ timestamp: timestamp(clock.now()), event, data }),
+    }),
     assertions: createAssertionSigner({ issuer: options.config.publicUrl, clock, derive: key.derive }),
     streams: new OpenStreams(keepAliveMs),
     inFlight,
@@ -102,6 +109,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     streams: parts.streams,
     log,
   });
+  const unwatchPins = watchPins(running, parts);
   const starting = [...running.wiring.backends.values()].map((backend) => start(backend, log));
   parts.audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.started' });
   return {
@@ -113,6 +121,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       stopping = true;
       unwatch();
       unwatchTokens();
+      unwatchPins();
       await drain(listening.server, parts.streams, running.wiring.config.http.drainSeconds * 1000);
       await running.stop();
     },
@@ -123,6 +132,7 @@ async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
   return wire(config, parts, null).catch(async (error: unknown) => {
     await parts.stops.close();
     await parts.redis?.close();
+    parts.pins.close();
     await parts.audit.close();
     throw error;
   });
@@ -180,9 +190,30 @@ class Running {
     await outbound.close();
     await stops.close();
     await redis?.close();
+    this.#parts.pins.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
     await audit.close();
   }
+}
+
+/** An approval is to be in force within a second or two. */
+const pinsPollMs = 500;
+
+/** What is kept back has changed: the gateway reads the list again, and tells whoever listens for that. */
+function watchPins(running: Running, { pins, streams, log }: Parts): () => void {
+  pins.onChange((server) => {
+    void running.wiring.backends.get(server)?.catalog.refresh();
+    streams.toolsChanged(server);
+  });
+  const timer = setInterval(() => {
+    try {
+      pins.refresh();
+    } catch (error) {
+      log.error({ detail: messageOf(error) }, 'the pins could not be read; what was known stays in force');
+    }
+  }, pinsPollMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 async function openPort(running: Running, parts: Parts): Promise<Listening> {

@@ -34,6 +34,7 @@ import {
   type Limiter,
 } from '../limits/index.ts';
 import type { Outbound } from '../outbound/index.ts';
+import type { Pins, ServerPins } from '../pins/index.ts';
 import {
   type CallsInFlight,
   createBodyBudget,
@@ -83,6 +84,7 @@ export interface Parts {
   /** Derives the nonces that proofs are asked for. */
   readonly nonceKey: Uint8Array;
   readonly assertions: AssertionSigner;
+  readonly pins: Pins;
   /** Of people at upstreams. */
   readonly connections: CredentialsSwitch;
   readonly isStopping: () => boolean;
@@ -104,6 +106,7 @@ export interface Backend {
   readonly config: ServerConfig;
   readonly upstream: Upstream;
   readonly catalog: Catalog;
+  readonly pins: ServerPins;
 }
 
 export interface Wiring {
@@ -121,6 +124,10 @@ const mostStreams = 10_000;
 
 /** Configuration → everything that serves it. The only file that names implementations. */
 export async function wire(config: Config, parts: Parts, before: Wiring | null): Promise<Wiring> {
+  const usePins = parts.pins.prepare(
+    config.pins,
+    config.servers.map(({ name }) => name),
+  );
   const backends = new Map<string, Backend>();
   for (const server of config.servers) {
     backends.set(server.name, unchanged(server, before) ?? (await newBackend(server, parts)));
@@ -157,6 +164,7 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
     };
   });
   parts.connections.use(authorizationServer?.credentials ?? null);
+  usePins();
   return {
     config,
     backends,
@@ -177,7 +185,13 @@ async function newBackend(server: ServerConfig, parts: Parts): Promise<Backend> 
     server.upstream.kind === 'http'
       ? await createHttpUpstream({ ...parts, name, config: server.upstream, credentials: parts.connections })
       : createStdioUpstream({ name, config: server.upstream, clock, log, environment });
-  return { config: server, upstream, catalog: createCatalog({ name, upstream, clock, log }) };
+  const pins = parts.pins.server(name, hasListsOfOwn(server));
+  return { config: server, upstream, pins, catalog: createCatalog({ name, upstream, pins, clock, log }) };
+}
+
+/** Whether what one caller's account or process lists says nothing of another's. */
+function hasListsOfOwn({ upstream }: ServerConfig): boolean {
+  return upstream.kind === 'http' ? Boolean(upstream.connect) : upstream.isolation === 'principal';
 }
 
 function policyFor(server: ServerConfig, config: Config): Policy {

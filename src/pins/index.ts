@@ -1,3 +1,4 @@
+export { type Approval, approve } from './approve.ts';
 export { type Definition, readDefinition } from './definition.ts';
 export { type Finding, type FindingKind, findingKinds, type Grade, gradeOf } from './finding.ts';
 export { gradeChange, gradeFirst } from './grade.ts';
@@ -6,6 +7,7 @@ export {
   createPins,
   type Held,
   type PinEvent,
+  type PinRules,
   type PinState,
   type Pins,
   type PinsOptions,

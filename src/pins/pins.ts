@@ -38,7 +38,19 @@ export interface SeenList {
   readonly whole: boolean;
 }
 
+export interface PinRules {
+  /** `strict`: every change keeps a tool back. */
+  readonly changes: 'graded' | 'strict';
+  /** Absolute path of a lock file, which then decides instead of the first contact. */
+  readonly lock: string | null;
+}
+
 export interface Pins {
+  /**
+   * What applies from when the returned function is called, to these servers.
+   * @throws OperationError when the lock file cannot be used: nothing has changed then
+   */
+  prepare(rules: PinRules, servers: readonly string[]): () => void;
   /** @param ownLists whether each caller has a list of their own: then what one sees keeps nothing from another */
   server(name: string, ownLists: boolean): ServerPins;
   /** Calls `listener` when what is kept back of a server may have changed. */
@@ -52,10 +64,6 @@ export interface PinsOptions {
   readonly store: PinStore;
   readonly clock: Clock;
   readonly log: Log;
-  /** `strict`: every change keeps a tool back. */
-  readonly changes: 'graded' | 'strict';
-  /** Absolute path of a lock file, which then decides instead of the first contact. */
-  readonly lock: string | null;
   /** Into the audit trail. */
   readonly event: PinEvent;
 }
@@ -65,8 +73,6 @@ export type PinEvent = (event: string, data: Readonly<Record<string, string | nu
 /**
  * Tool definitions as they were met or reviewed, and what is kept back because it differs. One for all servers: names are compared
  * across them.
- *
- * @throws OperationError when the lock file cannot be used
  */
 export function createPins(options: PinsOptions): Pins {
   return new PinRegistry(options);

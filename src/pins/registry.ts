@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { messageOf } from '../base/index.ts';
 import { type LockedPins, readLock } from './lock.ts';
-import type { Pins, PinsOptions, ServerPins } from './pins.ts';
+import type { PinRules, Pins, PinsOptions, ServerPins } from './pins.ts';
 import { PinnedServer } from './server-pins.ts';
 import type { KnownTool } from './shadow.ts';
 
@@ -11,14 +11,29 @@ export class PinRegistry implements Pins {
   readonly #servers = new Map<string, PinnedServer>();
   readonly #listeners: ((server: string) => void)[] = [];
   #version: number;
-  #lock: LockedPins | null;
-  #lockStamp: string;
+  #rules: PinRules = { changes: 'strict', lock: null };
+  #lock: LockedPins | null = null;
+  #lockStamp = '';
 
   constructor(options: PinsOptions) {
     this.options = options;
     this.#version = options.store.version();
-    this.#lockStamp = stampOf(options.lock);
-    this.#lock = options.lock === null ? null : readLock(options.lock);
+  }
+
+  get changes(): PinRules['changes'] {
+    return this.#rules.changes;
+  }
+
+  prepare(rules: PinRules, servers: readonly string[]): () => void {
+    const stamp = stampOf(rules.lock);
+    const lock = rules.lock === null ? null : readLock(rules.lock);
+    return () => {
+      this.#rules = rules;
+      this.#lock = lock;
+      this.#lockStamp = stamp;
+      for (const name of this.#servers.keys()) if (!servers.includes(name)) this.#servers.delete(name);
+      this.#load();
+    };
   }
 
   get locked(): LockedPins | null {
@@ -41,11 +56,15 @@ export class PinRegistry implements Pins {
   }
 
   refresh(): void {
-    const lockChanged = stampOf(this.options.lock) !== this.#lockStamp;
+    const lockChanged = stampOf(this.#rules.lock) !== this.#lockStamp;
     const version = this.options.store.version();
     if (version === this.#version && !lockChanged) return;
     if (lockChanged) this.#readLock();
     this.#version = version;
+    this.#load();
+  }
+
+  #load(): void {
     for (const [name, server] of this.#servers) {
       server.load();
       this.changed(name);
@@ -54,7 +73,8 @@ export class PinRegistry implements Pins {
 
   /** What was reviewed before stays in force when the file is broken: that opens nothing. */
   #readLock(): void {
-    const { lock, log, event } = this.options;
+    const { log, event } = this.options;
+    const { lock } = this.#rules;
     this.#lockStamp = stampOf(lock);
     if (lock === null) return;
     try {

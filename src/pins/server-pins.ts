@@ -139,7 +139,7 @@ export class PinnedServer implements ServerPins {
     if (found.hash === tool.pin?.hash || tool.approved.has(found.hash)) return null;
     if (tool.pin === null) return this.#firstSight(found, list);
     const graded = [...gradeChange(tool.pin, found), ...this.#foreign(found, tool.pin)];
-    if (this.#registry.options.changes === 'strict') {
+    if (this.#registry.changes === 'strict') {
       graded.unshift(finding('high', 'changed', '', 'is not the definition that is pinned'));
     }
     if (!tool.told.has(found.hash) && tool.told.size >= maxVariants && !this.#ownLists) {

@@ -6,7 +6,7 @@ import type { ClearedCall } from './call.ts';
 import type { CallRecord, Ending } from './call-record.ts';
 import type { CallInFlight } from './calls-in-flight.ts';
 import { endingOf, isResponseTo, jsonOf } from './ending.ts';
-import { EventRelay } from './event-relay.ts';
+import { EventRelay, toolsChangedEvent } from './event-relay.ts';
 import type { OpenStream } from './open-streams.ts';
 import { answerTo, baseHeaders } from './outcome.ts';
 import type { Reply } from './request.ts';
@@ -136,6 +136,12 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
     if (this.#mode !== 'events') return;
     if (this.#quiet && !this.#behind && this.#relay?.isBetweenEvents) this.#reply.write(comment);
     this.#quiet = true;
+  }
+
+  toolsChanged(): void {
+    if (this.#mode !== 'events' || !this.#relay?.isBetweenEvents) return;
+    const event = toolsChangedEvent(this.#call, this.#relay.hasBegun);
+    if (event !== null) this.#behind = !this.#reply.write(event);
   }
 
   /** Shutdown: a stream that was only listened to ends in order; an answer that is not whole is cut. */

@@ -1,4 +1,12 @@
-import { EventSplitter, eventData, withEventData } from '../protocol/index.ts';
+import {
+  EventSplitter,
+  eventData,
+  isObject,
+  type Json,
+  type JsonObject,
+  metaKeys,
+  withEventData,
+} from '../protocol/index.ts';
 import type { ClearedCall } from './call.ts';
 import type { Ending } from './call-record.ts';
 import { endingOf, isResponseTo, jsonOf } from './ending.ts';
@@ -16,6 +24,7 @@ export class EventRelay {
   readonly #isList: boolean;
   #splitter: EventSplitter | null = new EventSplitter(maxEventBytes);
   #ending: Ending | null = null;
+  #begun = false;
 
   constructor(call: ClearedCall) {
     this.#call = call;
@@ -27,6 +36,11 @@ export class EventRelay {
     return this.#ending;
   }
 
+  /** Whether the server has said something, such as that it took the subscription. */
+  get hasBegun(): boolean {
+    return this.#begun;
+  }
+
   /** Whether what has passed so far ends between two events. */
   get isBetweenEvents(): boolean {
     return this.#splitter !== null;
@@ -36,6 +50,7 @@ export class EventRelay {
   push(chunk: Buffer): Buffer | null {
     if (this.#splitter === null) return chunk;
     const events = this.#splitter.push(chunk);
+    this.#begun ||= (events?.length ?? 0) > 0;
     if (events === null) return this.#tooLarge(this.#splitter);
     const views: Buffer[] = [];
     for (const event of events) {
@@ -63,10 +78,38 @@ export class EventRelay {
     const data = eventData(event);
     if (data === null || data === '') return event;
     const json = jsonOf(data);
+    if (isToolsChanged(json)) this.#call.server.catalog.changed();
     if (isResponseTo(this.#call.message, json)) this.#ending ??= endingOf(json, 200);
     if (json === undefined) return this.#isList ? null : event;
     const view = this.#isList ? viewOfToolList(json, this.#call) : viewOfMessage(json, this.#call);
     if (view === json) return event;
     return view === null ? null : withEventData(event, JSON.stringify(view));
   }
+}
+
+/**
+ * The word of the gateway that the tools are others now, for a stream of either era (2026-07-28 basic/patterns/subscriptions: tagged
+ * with the subscription, and behind its acknowledgement).
+ *
+ * @returns null where the stream does not listen for it
+ */
+export function toolsChangedEvent(
+  { era, message, operation }: ClearedCall,
+  hasBegun: boolean,
+): Buffer | null {
+  const method = 'notifications/tools/list_changed';
+  if (era === 'legacy') return eventOf({ jsonrpc: '2.0', method });
+  if (operation.kind !== 'listen' || !operation.tools || message?.kind !== 'request' || !hasBegun)
+    return null;
+  return eventOf({ jsonrpc: '2.0', method, params: { _meta: { [metaKeys.subscriptionId]: message.id } } });
+}
+
+function eventOf(json: JsonObject): Buffer {
+  return Buffer.from(`event: message\ndata: ${JSON.stringify(json)}\n\n`);
+}
+
+/** The word of an HTTP upstream that its tools changed passes by here; a subprocess's is heard by its connection. */
+function isToolsChanged(json: Json | undefined): boolean {
+  if (Array.isArray(json)) return json.some(isToolsChanged);
+  return isObject(json) && json['method'] === 'notifications/tools/list_changed';
 }

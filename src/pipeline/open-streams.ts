@@ -8,6 +8,8 @@ export interface OpenStream {
   readonly principal: Principal;
   /** Writes a keep-alive comment if the stream is quiet and between two lines. */
   keepAlive(): void;
+  /** Tells whoever listens for it that the tools are others now. */
+  toolsChanged(): void;
   /** Ends the stream now: shutdown. */
   close(): void;
   /** Cuts the stream: the token that opened it is no longer good. */
@@ -43,6 +45,11 @@ export class OpenStreams {
     const found = new Set<Principal>();
     for (const stream of this.#streams) if (stream.server === server) found.add(stream.principal);
     return found;
+  }
+
+  toolsChanged(server: string): void {
+    for (const stream of this.#streams)
+      if (stream.server === server && stream.standing) stream.toolsChanged();
   }
 
   /** Ends the streams that would never end by themselves. */

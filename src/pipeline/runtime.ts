@@ -3,6 +3,7 @@ import type { Clock, Log } from '../base/index.ts';
 import type { HttpConfig, LimitsConfig } from '../config/index.ts';
 import type { Authenticator, DpopMode, Nonces, Principal } from '../identity/index.ts';
 import type { Concurrency, FloodGuard, Limiter, LoopGuard, Penalties } from '../limits/index.ts';
+import type { ServerPins } from '../pins/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Stops } from '../stops/index.ts';
 import type { Catalog, Upstream } from '../upstream/index.ts';
@@ -52,6 +53,8 @@ export interface ProtectedServer {
   readonly policy: Policy;
   /** The kill switch. */
   readonly stops: Stops;
+  /** What is known of its tools' definitions. */
+  readonly pins: ServerPins;
   readonly catalog: Catalog;
   readonly upstream: Upstream;
 }

@@ -16,9 +16,9 @@ export function viewOfToolList(json: Json, call: AuthorizedCall): JsonObject | n
   if (!isObject(result)) return 'error' in json || 'method' in json ? json : null;
   const tools = result['tools'];
   if (!Array.isArray(tools)) return null;
-  const facts = tools.map(toolFacts).filter((found) => found !== null);
-  call.server.catalog.learn(facts);
-  return withTools(json, result, visible(tools, call), call);
+  const shown = pinned(tools, call);
+  call.server.catalog.learn(shown.map(toolFacts).filter((found) => found !== null));
+  return withTools(json, result, visible(shown, call), call);
 }
 
 /**
@@ -36,7 +36,16 @@ export function viewOfMessage(json: Json, call: AuthorizedCall): Json {
   if (!isObject(json)) return json;
   const result = json['result'];
   if (!isObject(result) || !Array.isArray(result['tools'])) return json;
-  return withTools(json, result, visible(result['tools'], call), call);
+  return withTools(json, result, visible(pinned(result['tools'], call), call), call);
+}
+
+/**
+ * Each definition on its way to a caller is compared with its pin, not only those that the gateway asks for itself: a server may show
+ * one list to the one and another to the other. What is sent is made of what was compared.
+ */
+function pinned(tools: readonly Json[], { server, principal }: AuthorizedCall): Json[] {
+  const may = server.pins.see(tools, { caller: principal.subjectKey, whole: false });
+  return tools.filter((_, index) => may[index]);
 }
 
 function visible(tools: readonly Json[], call: AuthorizedCall): JsonObject[] {

@@ -1,5 +1,7 @@
 import { type Clock, type Log, messageOf, uuidv7 } from '../base/index.ts';
+import type { ServerPins } from '../pins/index.ts';
 import type { ToolFacts } from '../policy/index.ts';
+import { toolFacts } from './tool-facts.ts';
 import { readToolList } from './tool-list.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -24,6 +26,8 @@ export interface Catalog {
   recheck(): Promise<void>;
   /** Takes up what an answer to a caller's own tools/list said. */
   learn(tools: readonly ToolFacts[]): void;
+  /** The upstream said that its tools are others now: what is asked next waits for the new list. */
+  changed(): void;
   /** Reads the list now. @returns number of tools, or null if it cannot be read */
   refresh(): Promise<number | null>;
 }
@@ -31,28 +35,38 @@ export interface Catalog {
 export function createCatalog(options: {
   name: string;
   upstream: Upstream;
+  pins: ServerPins;
   clock: Clock;
   log: Log;
 }): Catalog {
-  const { upstream, clock, log } = options;
+  const { upstream, pins, clock, log } = options;
   let tools = new Map<string, ToolFacts>();
   /** Whether `tools` is the upstream's whole list, so that a name that is missing is unknown. */
   let complete = false;
   let readAt = Number.NEGATIVE_INFINITY;
   let triedAt = Number.NEGATIVE_INFINITY;
   let running: Promise<number | null> | null = null;
+  /** When the upstream last said that something changed, and when the last reading that is over began. */
+  let changedAt = Number.NEGATIVE_INFINITY;
+  let knownFrom = Number.NEGATIVE_INFINITY;
+  let later: NodeJS.Timeout | null = null;
 
   async function read(): Promise<number | null> {
-    triedAt = clock.monotonic();
+    const from = clock.monotonic();
+    triedAt = from;
     try {
-      const list = await readToolList(upstream, () => uuidv7(clock.now()));
-      tools = new Map(list.slice(0, maxTools).map((facts) => [facts.name, facts]));
+      const list = (await readToolList(upstream, () => uuidv7(clock.now()))).slice(0, maxTools);
+      pins.see(list, { caller: null, whole: true });
+      const facts = list.map(toolFacts).filter((found) => found !== null);
+      tools = new Map(facts.map((found) => [found.name, found]));
       complete = true;
       readAt = clock.monotonic();
       return tools.size;
     } catch (error) {
       log.warn({ server: options.name, detail: messageOf(error) }, 'the tool list could not be read');
       return null;
+    } finally {
+      knownFrom = from;
     }
   }
 
@@ -68,10 +82,24 @@ export function createCatalog(options: {
     if (clock.monotonic() - triedAt > cooldownMs || running) await refresh();
   }
 
-  upstream.onToolsChanged(() => void refresh());
+  function changed(): void {
+    changedAt = clock.monotonic();
+    if (changedAt - triedAt > cooldownMs) void refresh();
+    else later ??= setTimeout(() => settle().finally(() => (later = null)), cooldownMs).unref();
+  }
+
+  /** Between the word that the tools changed and the new list, the old one says nothing. */
+  async function settle(): Promise<void> {
+    if (changedAt < knownFrom) return;
+    if (running) await running;
+    if (changedAt >= knownFrom) await refresh();
+  }
+
+  upstream.onToolsChanged(changed);
 
   return {
     async find(name) {
+      if (changedAt >= knownFrom) await settle();
       const now = clock.monotonic();
       const known = tools.get(name);
       if (known) {
@@ -86,6 +114,7 @@ export function createCatalog(options: {
         if (tools.size < maxTools || tools.has(facts.name)) tools.set(facts.name, facts);
       }
     },
+    changed,
     recheck,
     refresh,
   };

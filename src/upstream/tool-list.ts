@@ -1,6 +1,11 @@
-import type { ToolFacts } from '../policy/index.ts';
-import { isObject, type JsonObject, legacyRevisions, metaKeys, modernRevisions } from '../protocol/index.ts';
-import { toolFacts } from './tool-facts.ts';
+import {
+  isObject,
+  type Json,
+  type JsonObject,
+  legacyRevisions,
+  metaKeys,
+  modernRevisions,
+} from '../protocol/index.ts';
 import type { Upstream } from './upstream.ts';
 import { askUpstream, type WholeAnswer } from './whole-answer.ts';
 
@@ -12,8 +17,10 @@ const client = { name: 'portcullis', version: '1' };
 /**
  * Reads the whole tool list of an upstream as the gateway itself: the modern way first, then by a short legacy session.
  * Rejects when the upstream gives no list either way.
+ *
+ * @returns the entries of every page, as they came
  */
-export async function readToolList(upstream: Upstream, newRequestId: () => string): Promise<ToolFacts[]> {
+export async function readToolList(upstream: Upstream, newRequestId: () => string): Promise<Json[]> {
   const reader = new Reader(upstream, newRequestId);
   const first = await reader.modern('tools/list', {}).catch(() => null);
   if (first !== null && isObject(first.message?.['result'])) {
@@ -69,8 +76,8 @@ class Reader {
     }
   }
 
-  async pages(first: WholeAnswer, next: (params: JsonObject) => Promise<WholeAnswer>): Promise<ToolFacts[]> {
-    const found: ToolFacts[] = [];
+  async pages(first: WholeAnswer, next: (params: JsonObject) => Promise<WholeAnswer>): Promise<Json[]> {
+    const found: Json[] = [];
     let answer = first;
     for (let page = 0; page < maxPages; page++) {
       const result = answer.message?.['result'];
@@ -79,10 +86,7 @@ class Reader {
         throw new Error('the upstream did not answer tools/list');
       }
       const tools = result['tools'];
-      for (const tool of Array.isArray(tools) ? tools : []) {
-        const facts = toolFacts(tool);
-        if (facts) found.push(facts);
-      }
+      if (Array.isArray(tools)) found.push(...tools);
       const cursor = result['nextCursor'];
       if (typeof cursor !== 'string') return found;
       answer = await next({ cursor });

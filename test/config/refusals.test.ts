@@ -267,7 +267,6 @@ describe('what later versions bring', () => {
       alerts: '{}',
       webhook: '{}',
       observe: 'true',
-      pins: '{}',
       approvals: '{}',
       encryption: '{}',
       console: '{}',

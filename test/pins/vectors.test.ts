@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { type Definition, type Finding, gradeChange, gradeFirst, gradeOf, readDefinition } from '../../src/pins/index.ts';
+import {
+  type Definition,
+  type Finding,
+  gradeChange,
+  gradeFirst,
+  gradeOf,
+  readDefinition,
+} from '../../src/pins/index.ts';
 import { isObject, type Json, type JsonObject } from '../../src/protocol/index.ts';
 
 interface Case {
@@ -41,7 +48,11 @@ describe('what a changed definition is graded as', () => {
     it(`${name}: ${grade}`, () => {
       const findings = gradeChange(definition(before), definition(merged(before, after)));
       assert.equal(graded(findings), grade, JSON.stringify(findings));
-      for (const kind of kinds) assert.ok(findings.some((one) => one.kind === kind), `${kind}: ${JSON.stringify(findings)}`);
+      for (const kind of kinds)
+        assert.ok(
+          findings.some((one) => one.kind === kind),
+          `${kind}: ${JSON.stringify(findings)}`,
+        );
     });
   }
 });
@@ -52,7 +63,11 @@ describe('what a definition that nobody knew is graded as', () => {
     it(`${name}: ${grade}`, () => {
       const findings = gradeFirst(definition(merged(before, first)));
       assert.equal(graded(findings), grade, JSON.stringify(findings));
-      for (const kind of kinds) assert.ok(findings.some((one) => one.kind === kind), `${kind}: ${JSON.stringify(findings)}`);
+      for (const kind of kinds)
+        assert.ok(
+          findings.some((one) => one.kind === kind),
+          `${kind}: ${JSON.stringify(findings)}`,
+        );
     });
   }
 });

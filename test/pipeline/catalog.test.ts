@@ -13,6 +13,8 @@ after(async () => {
   for (const close of open) await close();
 });
 
+const pins = { see: () => [], stateOf: () => ({ hash: null, quarantine: null }) };
+
 async function catalogOf(answer: (response: ServerResponse, id: unknown) => void) {
   const server = createServer(async (request, response) => {
     let body = '';
@@ -28,7 +30,7 @@ async function catalogOf(answer: (response: ServerResponse, id: unknown) => void
   const config = { kind: 'http', url, headers: {}, requestTimeoutMs: 500, connections: 2 } as const;
   const upstream = await createHttpUpstream({ name: 'x', config, log: silentLog });
   open.push(() => upstream.close());
-  return createCatalog({ name: 'x', upstream, clock: systemClock, log: silentLog });
+  return createCatalog({ name: 'x', upstream, pins, clock: systemClock, log: silentLog });
 }
 
 const list = (id: unknown) =>

@@ -1,4 +1,5 @@
 import { isRefusal, type Refusal, type RefusalCode, refuse } from '../../base/index.ts';
+import type { Held } from '../../pins/index.ts';
 import type { Decision, ToolFacts } from '../../policy/index.ts';
 import { checkMirroredParameters } from '../../protocol/index.ts';
 import { type AuthorizedCall, askingOf, type IdentifiedCall } from '../call.ts';
@@ -17,6 +18,9 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
     if (facts !== null && facts !== 'unknown') await server.catalog.recheck();
     return refusalOf(decision);
   }
+  const pin = operation.kind === 'tool' ? server.pins.stateOf(operation.name, principal.subjectKey) : null;
+  call.noted.tool_def_hash = pin?.quarantine ? pin.quarantine.hash : (pin?.hash ?? null);
+  if (pin?.quarantine) return quarantined(pin.quarantine);
   const mismatch = checkParameters(call, facts);
   if (mismatch) return mismatch;
   if (!decision.allow) {
@@ -32,6 +36,14 @@ function openSession(call: IdentifiedCall, runtime: Runtime): string | null | Re
   if (sealed === undefined || call.era === 'modern') return null;
   const owner = { server: call.server.name, principal: call.principal.key };
   return runtime.sessions.open(owner, sealed) ?? refuse('session_unknown', 'Session not found');
+}
+
+/** A definition that nobody has looked at yet. Says no more than that: what was found is for the operator. */
+function quarantined({ hash, findings }: Held): Refusal {
+  const kinds = [...new Set(findings.map(({ kind }) => kind))].join(' ');
+  return refuse('tool_quarantined', 'The definition of this tool waits for the approval of the operator', {
+    detail: `${hash ?? 'unreadable'}: ${kinds}`,
+  });
 }
 
 function checkParameters(call: IdentifiedCall, facts: ToolFacts | 'unknown' | null): Refusal | null {
