@@ -39,7 +39,15 @@ function withDerived(file: FileConfig): unknown {
     ),
     embedded: embedded ?? (issuers.length > 0 ? 'off' : embeddedDefaults),
   };
-  return { ...file, servers, auth, tools: file.tools ?? 'built-in rules', tls: file.tls ?? 'none' };
+  const { lock, changes = lock === undefined ? 'graded' : 'strict' } = file.pins;
+  return {
+    ...file,
+    servers,
+    auth,
+    tools: file.tools ?? 'built-in rules',
+    tls: file.tls ?? 'none',
+    pins: { changes, lock: lock ?? 'none: the first contact is trusted' },
+  };
 }
 
 function* leaves(value: unknown, path: Path): Generator<{ path: Path; value: unknown }> {

@@ -140,7 +140,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
 
   toolsChanged(): void {
     if (this.#mode !== 'events' || !this.#relay?.isBetweenEvents) return;
-    const event = toolsChangedEvent(this.#call, this.#relay.hasBegun);
+    const event = toolsChangedEvent(this.call, this.#relay.hasBegun);
     if (event !== null) this.#behind = !this.#reply.write(event);
   }
 
