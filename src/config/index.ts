@@ -14,6 +14,7 @@ export type {
   ServerConfig,
   SignInMethod,
   StdioUpstreamConfig,
+  StoreDown,
   ToolRuleConfig,
   UpstreamConnectConfig,
 } from './config.ts';

@@ -12,7 +12,8 @@ import { fault, route } from './routes.ts';
 import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
 import { watchTls } from './tls.ts';
-import { type Backend, createLimits, createReplayGuard, type Parts, type Wiring, wire } from './wire.ts';
+import { type Backend, createReplayGuard, type Parts, type Wiring, wire } from './wire.ts';
+import { openLimits } from './wire-limits.ts';
 import { openKillSwitch } from './wire-stops.ts';
 import { watchWithdrawals } from './withdrawals.ts';
 
@@ -68,13 +69,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       throw error;
     },
   );
+  const limits = await openLimits(options.config, { audit, redis, clock, log });
   const parts: Parts = {
     clock,
     log,
     environment,
     clientMetadataFetch: options.clientMetadataFetch,
     audit,
-    limiter: createLimits(),
+    limits,
     outbound: createOutbound(),
     sessions: createSessionSeal(key.derive('sessions')),
     connections: createCredentialsSwitch(),
@@ -131,6 +133,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
   return wire(config, parts, null).catch(async (error: unknown) => {
     await parts.stops.close();
+    await parts.limits.close();
     await parts.redis?.close();
     parts.pins.close();
     await parts.audit.close();
@@ -182,13 +185,14 @@ class Running {
   }
 
   async stop(): Promise<void> {
-    const { audit, clock, outbound, redis, stops } = this.#parts;
+    const { audit, clock, limits, outbound, redis, stops } = this.#parts;
     for (const timer of this.#retiring.keys()) clearTimeout(timer);
     await Promise.all([...this.#retiring.values()].map((close) => close()));
     await Promise.all([...this.wiring.backends.values()].map(({ upstream }) => upstream.close()));
     await this.wiring.authorizationServer?.close();
     await outbound.close();
     await stops.close();
+    await limits.close();
     await redis?.close();
     this.#parts.pins.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });

@@ -25,14 +25,7 @@ import {
   type Verifier,
   wellKnownResourcePath,
 } from '../identity/index.ts';
-import {
-  createConcurrency,
-  createFloodGuard,
-  createLimiter,
-  createLoopGuard,
-  createPenalties,
-  type Limiter,
-} from '../limits/index.ts';
+import { createConcurrency, createFloodGuard, createLoopGuard, createPenalties } from '../limits/index.ts';
 import type { Outbound } from '../outbound/index.ts';
 import type { Pins, ServerPins } from '../pins/index.ts';
 import {
@@ -61,6 +54,7 @@ import { createHealth } from './health.ts';
 import { createPeerReader } from './peer.ts';
 import { isSame } from './reload.ts';
 import type { Site } from './routes.ts';
+import type { OpenLimits } from './wire-limits.ts';
 
 /** What lives as long as the process: a reload keeps it. */
 export interface Parts {
@@ -70,7 +64,7 @@ export interface Parts {
   /** See `GatewayOptions`. */
   readonly clientMetadataFetch: typeof fetch | undefined;
   readonly audit: AuditTrail;
-  readonly limiter: Limiter;
+  readonly limits: OpenLimits;
   readonly outbound: Outbound;
   readonly sessions: SessionSeal;
   readonly streams: OpenStreams;
@@ -88,10 +82,6 @@ export interface Parts {
   /** Of people at upstreams. */
   readonly connections: CredentialsSwitch;
   readonly isStopping: () => boolean;
-}
-
-export function createLimits(): Limiter {
-  return createLimiter({ maxKeys: 1_000_000 });
 }
 
 /** At most this many proofs of possession in the time that each is good for. */
@@ -360,9 +350,10 @@ function siteOf({ config, parts, servers, authorizationServer, before }: SitePar
 }
 
 function runtimeOf(config: Config, parts: Parts, before: Wiring | null): Runtime {
-  const { clock, log, audit, limiter, sessions, streams, inFlight } = parts;
+  const { clock, log, audit, sessions, streams, inFlight } = parts;
   const { limits, http } = config;
   const guards = { ...guardsFor(config, before), bodies: bodiesFor(config, before) };
+  const { limiter } = parts.limits;
   return { clock, log, audit, limiter, ...guards, limits, http, sessions, streams, inFlight };
 }
 

@@ -16,3 +16,10 @@ export {
 export { createLoopGuard, type LoopGuard, type LoopOptions, type LoopVerdict } from './loop.ts';
 export { createPenalties, type Penalties } from './penalty.ts';
 export { retryAfterHeader } from './retry-after.ts';
+export {
+  createSharedLimiter,
+  type Outage,
+  type RemoteCounters,
+  type SharedLimiterOptions,
+} from './shared/limiter.ts';
+export { createRedisCounters, type RedisCounters } from './stores/redis.ts';

@@ -1,5 +1,6 @@
+import type { StoreDown } from '../config/index.ts';
 import type { RateLimit } from '../policy/index.ts';
-import { leftAfter, paceOf, ticksPerMs, waitMs } from './gcra.ts';
+import { leftAfter, type Pace, paceOf, ticksPerMs, waitMs } from './gcra.ts';
 import { createLedger, type Ledger } from './ledger.ts';
 import { createMemoryStore } from './stores/memory.ts';
 
@@ -59,13 +60,13 @@ export interface StoreDownRefused {
 export interface Limiter {
   /**
    * @param now milliseconds of a monotonic clock
-   * @param isDestructive what the call may do, for the time in which shared counters cannot be reached
+   * @param whenDown what happens to the call while shared counters cannot be reached; `closed` unless given
    * @returns at once wherever the counters are in this process
    */
   admit(
     demands: readonly LimitDemand[],
     now: number,
-    isDestructive?: boolean,
+    whenDown?: StoreDown,
   ): LimitVerdict | Promise<LimitVerdict>;
   /** Number of keys held in this process. */
   size(): number;
@@ -124,15 +125,16 @@ function chargeAll(ledger: Ledger, demands: readonly LimitDemand[], now: number)
     const left = leftAfter(tat - now, paceOf(demand.limit));
     if (left < fewest) [tightest, ahead, fewest] = [demand, tat - now, left];
   }
-  return tightest && allowanceOf(tightest, ahead / ticksPerMs);
+  return tightest && allowanceOf(tightest, { ahead, pace: paceOf(tightest.limit), perMs: ticksPerMs });
 }
 
-/** @param aheadMs how far the counter's arrival time lies ahead after the call */
-export function allowanceOf(demand: LimitDemand, aheadMs: number): Allowance {
-  const { interval, tolerance } = paceOf(demand.limit);
-  const ahead = aheadMs * ticksPerMs;
-  const remaining = leftAfter(ahead, { interval, tolerance });
-  const moreInMs = Math.max(0, ahead - tolerance + remaining * interval) / ticksPerMs;
+/** @param state how far the counter's arrival time lies ahead after the call, in units of which `perMs` are a millisecond */
+export function allowanceOf(
+  demand: LimitDemand,
+  { ahead, pace, perMs }: { readonly ahead: number; readonly pace: Pace; readonly perMs: number },
+): Allowance {
+  const remaining = leftAfter(ahead, pace);
+  const moreInMs = Math.max(0, ahead - pace.tolerance + remaining * pace.interval) / perMs;
   return { demand, remaining, moreInMs };
 }
 

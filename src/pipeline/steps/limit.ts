@@ -28,7 +28,8 @@ export function limit(
   if (early) return early;
   const places = takePlaces(attempt);
   if (isRefusal(places)) return places;
-  const verdict = runtime.limiter.admit(demands, now, decision.destructive);
+  const { destructive, others } = runtime.limits.whenStoreIsDown;
+  const verdict = runtime.limiter.admit(demands, now, decision.destructive ? destructive : others);
   if (!(verdict instanceof Promise)) return settle(attempt, places, verdict);
   return verdict.then(
     (late) => settle(attempt, places, late),
