@@ -156,6 +156,7 @@ describe('what only one place may do', () => {
         'upstream/stdio/process-group.ts',
         'upstream/stdio.ts',
         'config/secret-command.ts',
+        'cli/check/audit-source.ts',
       ],
     },
     {

@@ -5,6 +5,7 @@ import type { Door } from './door.ts';
 import type { ToolLock } from './lock/lock.ts';
 import type { Verdict } from './probe.ts';
 import type { TokenSet } from './tokens/token-set.ts';
+import type { Trial } from './tokens/trial.ts';
 
 /** What the person at the terminal allows beyond reading. */
 export interface Allowed {
@@ -27,6 +28,8 @@ export interface CheckInputs {
   readonly audit: AuditSource | null;
   readonly lock: ToolLock | null;
   readonly declared: Declared | null;
+  /** Tokens of a lab that the server trusts, each of which must be refused. */
+  readonly mill: readonly Trial[] | null;
 }
 
 /** What a row works with. Rows share what they found out by `once`, and nothing else. */

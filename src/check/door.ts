@@ -21,6 +21,8 @@ export interface Ask {
   readonly enough?: (body: string) => boolean;
   /** Without the pause between requests: bursts alone. */
   readonly unpaced?: boolean;
+  /** A credential goes to the endpoint of its own issuer: `tokens/authorization-requests.ts` alone says so. */
+  readonly toIssuer?: true;
 }
 
 /** The one way to ask: paced, bounded, and never with a user's token anywhere but at the target. Never fails: see `Exchange.failure`. */
@@ -136,6 +138,7 @@ function headersOf({ headers = [], token }: Ask, userAgent: string): (readonly [
 
 /** A fault of a row, not of the server: so it is thrown. The token goes to the target's URL, over the target's scheme, or nowhere. */
 function guardSecrets(request: Ask, target: URL, secrets: readonly NamedSecret[]): void {
+  if (request.toIssuer) return;
   const url = new URL(request.url ?? target);
   const path = request.path?.split('?')[0] ?? url.pathname;
   if (url.origin === target.origin && path === target.pathname) return;

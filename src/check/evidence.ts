@@ -15,30 +15,33 @@ export interface Evidence {
 
 const longestBody = 700;
 const longestHeader = 300;
+/** What is looked through at all: a credential that the cut at this place halves is behind what is shown. */
+const mostBody = 64 * 1024;
 const shownHeaders =
   /^(www-authenticate|content-type|location|retry-after|cache-control|access-control-.*|mcp-.*|server|x-powered-by|strict-transport-security|x-request-id|allow)$/;
 
 export function evidenceOf(exchange: Exchange, secrets: readonly NamedSecret[]): Evidence {
-  const clean = (text: string) => neutral(redact(text, secrets));
+  // Redacted before it is cut: half a credential would no longer be recognised.
+  const clean = (text: string, longest: number) => short(neutral(redact(text, secrets)), longest);
   const { request } = exchange;
   const sent = [
-    `${request.method} ${request.url}`,
+    clean(`${request.method} ${request.url}`, longestHeader),
     ...request.headers
       .filter(([name]) => !/^(content-length|accept|content-type|user-agent)$/i.test(name))
-      .map(([name, value]) => short(`${name}: ${value}`, longestHeader)),
-    ...(request.body === null ? [] : ['', short(request.body, longestBody)]),
+      .map(([name, value]) => clean(`${name}: ${value}`, longestHeader)),
+    ...(request.body === null ? [] : ['', clean(request.body, longestBody)]),
   ];
   const received =
     exchange.status === 0
-      ? [`no answer: ${exchange.failure ?? 'the connection was closed'}`]
+      ? [clean(`no answer: ${exchange.failure ?? 'the connection was closed'}`, longestHeader)]
       : [
           `HTTP ${exchange.status}`,
           ...exchange.headers
             .filter(([name]) => shownHeaders.test(name.toLowerCase()))
-            .map(([name, value]) => short(`${name}: ${value}`, longestHeader)),
-          ...(exchange.body === '' ? [] : ['', short(exchange.body, longestBody)]),
+            .map(([name, value]) => clean(`${name}: ${value}`, longestHeader)),
+          ...(exchange.body === '' ? [] : ['', clean(exchange.body.slice(0, mostBody), longestBody)]),
         ];
-  return { sent: clean(sent.join('\n')), received: clean(received.join('\n')) };
+  return { sent: sent.join('\n'), received: received.join('\n') };
 }
 
 /** Known credentials by name; then whatever looks like one, since a server may send us another's. */
@@ -73,5 +76,7 @@ export function quoted(value: unknown, longest = 120): string {
 }
 
 function short(text: string, longest: number): string {
-  return text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text;
+  return text.length > longest
+    ? `${text.slice(0, longest).toWellFormed()}… (${text.length} characters)`
+    : text;
 }

@@ -1,21 +1,13 @@
-import { type Clock, messageOf } from '../base/index.ts';
-import { reachesPrivateAddress } from '../outbound/index.ts';
-import type { CheckContext, CheckInputs } from './context.ts';
+import { messageOf } from '../base/index.ts';
+import type { CheckContext } from './context.ts';
 import { openings } from './discovery/openings.ts';
-import { createDoor, type Door } from './door.ts';
+import type { Door } from './door.ts';
 import { type Evidence, evidenceOf, neutral, redact } from './evidence.ts';
 import { notTested, type Probe, type Verdict } from './probe.ts';
 import { probes as allProbes } from './probes/index.ts';
-import { secretsOf } from './tokens/token-set.ts';
+import { type ContextOptions, openContext } from './start.ts';
 
-export interface RunOptions extends CheckInputs {
-  readonly target: URL;
-  readonly clock: Clock;
-  /** Of the whole run. Rows that it does not reach are not tested. */
-  readonly timeLimitMs: number;
-  /** Pause between requests; by default none to speak of on a private network, and a tenth of a second elsewhere. */
-  readonly paceMs?: number;
-  readonly version: string;
+export interface RunOptions extends ContextOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Rows to run; all of them by default. */
   readonly only?: readonly string[];
@@ -47,18 +39,9 @@ export interface Run {
 export async function runCheck(options: RunOptions): Promise<Run> {
   const { target, clock, only, onProgress } = options;
   const [started, at] = [clock.monotonic(), clock.now()];
-  const isPrivate = await reachesPrivateAddress(target);
-  const door = createDoor({
-    target,
-    isPrivate,
-    clock,
-    secrets: secretsOf(options.tokens),
-    paceMs: options.paceMs ?? (isPrivate ? 2 : 100),
-    deadline: started + options.timeLimitMs,
-    userAgent: `portcullis-check/${options.version}`,
-  });
   const verdicts = new Map<string, Verdict>();
-  const context = contextOf(options, { isPrivate, door, verdicts });
+  const context = await openContext(options, verdicts);
+  const { door } = context;
   const chosen = allProbes.filter(({ id }) => only === undefined || only.includes(id));
   const rows: Row[] = [];
   const dead = await silence(context);
@@ -85,25 +68,6 @@ export async function runCheck(options: RunOptions): Promise<Run> {
 
 const areas = 'ATSHLDEPC';
 const order = (id: string): number => areas.indexOf(id.charAt(0)) * 100 + Number(id.slice(1));
-
-function contextOf(
-  options: RunOptions,
-  own: { isPrivate: boolean; door: Door; verdicts: ReadonlyMap<string, Verdict> },
-): CheckContext {
-  const shared = new Map<unknown, Promise<unknown>>();
-  const context: CheckContext = {
-    ...options,
-    isPrivate: own.isPrivate,
-    door: own.door,
-    verdict: (id) => own.verdicts.get(id),
-    once<T>(find: (context: CheckContext) => Promise<T>): Promise<T> {
-      const known = (shared.get(find) as Promise<T> | undefined) ?? find(context);
-      shared.set(find, known);
-      return known;
-    },
-  };
-  return context;
-}
 
 /** A server that answers nothing passes nothing. */
 async function silence(context: CheckContext): Promise<Verdict | null> {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { systemClock } from '../base/index.ts';
 import { didYouMean, readEnvironment } from '../config/index.ts';
 import { type Command, type CommandContext, type ExitCode, exitCodes, UsageError } from './command.ts';
@@ -16,6 +15,7 @@ import { reportFailure } from './failure.ts';
 import { commandHelp, overview } from './help.ts';
 import { terminalOutput } from './output.ts';
 import { parseCommandLine } from './parse.ts';
+import { version } from './version.ts';
 
 const commands: readonly Command[] = [
   protect,
@@ -107,9 +107,4 @@ function find(first: string, second: string | undefined, self: string): Command 
   const near = didYouMean(first, [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? '')), 'help']);
   const what = first.startsWith('-') ? 'unknown option' : 'unknown command';
   throw new UsageError(`${what} ${first}`, near ? `did you mean ${self} ${near}?` : `see ${self} --help`);
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return String((JSON.parse(manifest) as { version?: unknown }).version);
 }

@@ -294,6 +294,8 @@ function embeddedVerifier(embedded: AuthorizationServer, server: ServerConfig, c
     rules: {
       issuer,
       audience: [server.resource],
+      // Ours name one server each: a token that names another as well is none of ours.
+      exclusiveAudience: true,
       scopes: 'scope',
       organization: organizationClaim,
       grant: grantClaim,

@@ -28,6 +28,7 @@ function options(target: URL, more: Partial<RunOptions> = {}): RunOptions {
     audit: null,
     lock: null,
     declared: null,
+    mill: null,
     ...more,
   };
 }

@@ -1,7 +1,13 @@
 /** Where the audit log of the server can be read, as text that holds its records. */
 export interface AuditSource {
-  /** What the person typed, for the report. */
-  readonly name: string;
-  /** Everything written so far, or since `since` (milliseconds since the epoch) where the source can tell. */
-  read(since: number): Promise<string>;
+  /** Everything of the last minutes at least. */
+  read(): Promise<string>;
+  /** Whether the log can prove that it was not changed, where a command says so; null where none was given. */
+  verify: (() => Promise<AuditProof>) | null;
+}
+
+export interface AuditProof {
+  readonly holds: boolean;
+  /** What the command printed, in short. */
+  readonly said: string;
 }

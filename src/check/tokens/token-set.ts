@@ -1,51 +1,57 @@
+import type { Secret } from '../../base/index.ts';
 import type { NamedSecret } from '../evidence.ts';
 
-/** Tokens by what is right or wrong with them. All but `good` and those of other principals must be refused. */
+/**
+ * Tokens by what is right or wrong with them. `read-only`, `other-principal` and `refreshed` are good ones, of the same server;
+ * `revocable` is a good one that is given up. All others must be refused.
+ */
 export const tokenNames = [
   'good',
   'read-only',
   'other-principal',
-  'other-client',
-  'refreshed',
+  'revocable',
   'expired',
   'not-yet-valid',
   'other-issuer',
   'wrong-audience',
+  'sibling-resource',
   'no-audience',
   'multiple-audience',
-  'sibling-resource',
   'id-token',
-  'revoked',
 ] as const;
 export type TokenName = (typeof tokenNames)[number];
 
 /** What the person gave. Every credential in it is guarded by the door. */
 export interface TokenSet {
   readonly tokens: Readonly<Partial<Record<TokenName, NamedSecret>>>;
-  /** Of a registered client, for the rows that begin a sign-in. */
-  readonly client: { readonly id: string; readonly redirectUri: string } | null;
-  readonly refresh: RefreshAccess | null;
-  /** Revokes the token called `revocable` somehow; null where nobody can. */
-  readonly revoke: RevokeAccess | null;
+  /** Whose tokens they are: refresh and revocation go there and nowhere else. */
+  readonly issuer: string | null;
+  readonly client: TokenClient | null;
+  /** Of the good token's grant. */
+  readonly refreshToken: NamedSecret | null;
+  /** The good token was made for this run: it may be revoked at the end. */
+  readonly disposable: boolean;
 }
 
-export interface RefreshAccess {
-  /** Gives a new token for the same grant. */
-  refresh(): Promise<NamedSecret>;
+export interface TokenClient {
+  readonly id: string;
+  readonly secret: Secret | null;
+  readonly redirectUri: string | null;
 }
 
-export interface RevokeAccess {
-  /** A good token that is given up for this. */
-  readonly token: NamedSecret;
-  revoke(): Promise<void>;
-}
-
-export const noTokens: TokenSet = { tokens: {}, client: null, refresh: null, revoke: null };
+export const noTokens: TokenSet = {
+  tokens: {},
+  issuer: null,
+  client: null,
+  refreshToken: null,
+  disposable: false,
+};
 
 /** All credentials in it. */
 export function secretsOf(set: TokenSet): NamedSecret[] {
   return [
-    ...tokenNames.map((name) => set.tokens[name]).filter((token) => token !== undefined),
-    ...(set.revoke ? [set.revoke.token] : []),
-  ];
+    ...tokenNames.map((name) => set.tokens[name]),
+    set.refreshToken,
+    set.client?.secret ? { name: 'client secret', secret: set.client.secret } : null,
+  ].filter((one) => one !== undefined && one !== null);
 }

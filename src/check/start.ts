@@ -1,0 +1,46 @@
+import type { Clock } from '../base/index.ts';
+import { reachesPrivateAddress } from '../outbound/index.ts';
+import type { CheckContext, CheckInputs } from './context.ts';
+import { createDoor } from './door.ts';
+import type { Verdict } from './probe.ts';
+import { secretsOf } from './tokens/token-set.ts';
+
+export interface ContextOptions extends CheckInputs {
+  readonly target: URL;
+  readonly clock: Clock;
+  /** Of the whole run. Rows that it does not reach are not tested. */
+  readonly timeLimitMs: number;
+  /** Pause between requests; by default none to speak of on a private network, and a tenth of a second elsewhere. */
+  readonly paceMs?: number;
+  readonly version: string;
+}
+
+/** @param verdicts grows while rows run */
+export async function openContext(
+  options: ContextOptions,
+  verdicts: ReadonlyMap<string, Verdict>,
+): Promise<CheckContext> {
+  const { target, clock } = options;
+  const isPrivate = await reachesPrivateAddress(target);
+  const shared = new Map<unknown, Promise<unknown>>();
+  const context: CheckContext = {
+    ...options,
+    isPrivate,
+    door: createDoor({
+      target,
+      isPrivate,
+      clock,
+      secrets: secretsOf(options.tokens),
+      paceMs: options.paceMs ?? (isPrivate ? 2 : 100),
+      deadline: clock.monotonic() + options.timeLimitMs,
+      userAgent: `portcullis-check/${options.version}`,
+    }),
+    verdict: (id) => verdicts.get(id),
+    once<T>(find: (context: CheckContext) => Promise<T>): Promise<T> {
+      const known = (shared.get(find) as Promise<T> | undefined) ?? find(context);
+      shared.set(find, known);
+      return known;
+    },
+  };
+  return context;
+}
