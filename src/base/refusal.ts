@@ -49,6 +49,7 @@ export const refusalCodes = [
   'token_type',
   'token_revoked',
   'token_claims',
+  'token_key_ended', // a static key past its day
   'token_binding', // bound to a key or certificate that was not shown, or not bound where it must be
   'proof_invalid', // DPoP (RFC 9449)
   'proof_nonce', // the same, for want of our nonce

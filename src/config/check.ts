@@ -2,9 +2,11 @@ import { checkConnect } from './connect.ts';
 import type { Finding } from './faults.ts';
 import { checkIssuers } from './issuers.ts';
 import { checkMachines } from './machines.ts';
+import { checkObserve } from './observe.ts';
 import { checkRules } from './rules.ts';
 import type { FileConfig, PartialFileConfig } from './schema.ts';
 import { checkSignIn } from './sign-in.ts';
+import { checkStaticKeys } from './static-keys.ts';
 import { isLoopback } from './values.ts';
 
 /**
@@ -19,6 +21,8 @@ export function checkTogether(config: PartialFileConfig): Finding[] {
     ...checkConnect(config),
     ...checkRules(config),
     ...checkAuth(config),
+    ...checkObserve(config),
+    ...checkStaticKeys(config.servers),
   ];
 }
 

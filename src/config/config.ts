@@ -1,5 +1,6 @@
 import type { Secret } from '../base/index.ts';
 import type { RateLimit, ToolLimit } from '../policy/index.ts';
+import type { Layer } from './observe.ts';
 
 /**
  * A configuration after reading, checking and resolving: complete, immutable, every default filled in.
@@ -21,8 +22,8 @@ export interface Config {
   readonly data: string;
   /** What gateways on several machines share; null: each machine is alone. */
   readonly redis: RedisConfig | null;
-  /** `enforce` now; `observe` comes with the retrofit path and is refused until then. */
-  readonly mode: 'enforce';
+  /** Controls that record what they would refuse, and refuse nothing. */
+  readonly observe: readonly Layer[];
   readonly servers: readonly ServerConfig[];
   readonly auth: AuthConfig;
   /** Rules as written; null when the configuration has no `tools:`: then the built-in rules apply. */
@@ -47,6 +48,7 @@ export interface ServerConfig {
   readonly dpop: 'off' | 'allowed' | 'required';
   /** Whether proofs must hold a nonce of ours. */
   readonly dpopNonce: boolean;
+  readonly staticKeys: readonly StaticKeyConfig[];
   readonly upstream: StdioUpstreamConfig | HttpUpstreamConfig;
 }
 
@@ -90,7 +92,26 @@ export interface UpstreamConnectConfig {
   readonly resource: string | null;
 }
 
+/** The key of before, beside OAuth, until a day. */
+export interface StaticKeyConfig {
+  readonly name: string;
+  readonly key: Secret;
+  /** `2026-12-31`: refused from the beginning of that day on, in UTC. */
+  readonly until: string;
+  readonly untilMs: number;
+  readonly scopes: readonly string[];
+  readonly organization: string | null;
+  /** Lower case; null: `Authorization: Bearer`. */
+  readonly header: string | null;
+}
+
 export interface AuthConfig {
+  /** Who may come without a token, and until when; null: nobody, which is how it should be. */
+  readonly observe: {
+    readonly until: string;
+    readonly untilMs: number;
+    readonly from: readonly string[];
+  } | null;
   /** Of the credentials that people connected, newest first; 32 bytes in base64 each. Empty where nobody can connect. */
   readonly vaultKeys: readonly Secret[];
   /** Null when `issuers` replace it. */

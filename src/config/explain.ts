@@ -1,4 +1,5 @@
 import { serverPathOf } from './check.ts';
+import { observedLayers } from './observe.ts';
 import { embeddedDefaults, type FileConfig } from './schema.ts';
 import { formatPath, type Path, type Place, type Source } from './source.ts';
 
@@ -34,6 +35,9 @@ function withDerived(file: FileConfig): unknown {
   const { embedded, issuers } = file.auth;
   const auth = {
     ...file.auth,
+    ...(file.auth.observe && {
+      'observe (AUTHENTICATION IS NOT ENFORCED)': `until ${file.auth.observe.until}`,
+    }),
     issuers: issuers.map((issuer) =>
       issuer.audience === undefined ? { ...issuer, audience: weakerBinding } : issuer,
     ),
@@ -44,10 +48,17 @@ function withDerived(file: FileConfig): unknown {
     ...file,
     servers,
     auth,
+    ...observedOf(file),
     tools: file.tools ?? 'built-in rules',
     tls: file.tls ?? 'none',
     pins: { changes, lock: lock ?? 'none: the first contact is trusted' },
   };
+}
+
+/** What is not in force, in capitals: nobody should take it for what it is not. */
+function observedOf(file: FileConfig): Record<string, unknown> {
+  const names = observedLayers(file);
+  return names.length === 0 ? {} : { 'observed (NOT ENFORCED)': names };
 }
 
 function* leaves(value: unknown, path: Path): Generator<{ path: Path; value: unknown }> {

@@ -31,5 +31,6 @@ export {
   loadConfig,
   readEnvironment,
 } from './load.ts';
+export { type Layer, layers } from './observe.ts';
 export { type ProtectOptions, protectConfig } from './protect.ts';
 export { guessServerName } from './server-name.ts';

@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import type { Environment } from './environment.ts';
 import { type Explained, explainConfig } from './explain.ts';
 import { type Finding, locate } from './faults.ts';
+import { describeNotEnforced } from './observe.ts';
 import { check, isComplete, readSource } from './read.ts';
 import { resolveConfig, tlsFiles } from './resolve.ts';
 import type { PartialFileConfig } from './schema.ts';
@@ -42,6 +43,8 @@ export interface InspectedConfig {
   /** Absolute. */
   readonly data: string;
   readonly servers: readonly string[];
+  /** Sentences about what is not in force: observed controls, static keys. */
+  readonly notEnforced: readonly string[];
 }
 
 /**
@@ -59,6 +62,7 @@ export async function inspectConfig({
     explain: explainConfig(checked.sections, source),
     data: resolve(source.directory, checked.sections.data),
     servers: Object.keys(checked.sections.servers),
+    notEnforced: describeNotEnforced(checked.sections),
   };
 }
 

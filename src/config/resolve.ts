@@ -14,9 +14,11 @@ import type {
 import { resolveConnect, resolveVaultKeys } from './connect.ts';
 import { resolveIssuers } from './issuers.ts';
 import { resolveMachines } from './machines.ts';
+import { observedLayers, resolveObservedAuthentication } from './observe.ts';
 import { embeddedDefaults, type FileConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
 import { resolveSignIn } from './sign-in.ts';
+import { resolveStaticKeys } from './static-keys.ts';
 import { parseDuration, parseRate, parseRates } from './units.ts';
 import { withPrefix } from './values.ts';
 
@@ -35,7 +37,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     trustedProxies: file.trustedProxies.map(withPrefix),
     data: resolvePath(context.directory, file.data),
     redis: redis(file.redis, context.secrets),
-    mode: file.mode,
+    observe: observedLayers(file),
     servers: Object.keys(file.servers).map((name) => server(name, publicUrl, { file, context })),
     auth: authentication(file.auth, context),
     tools: file.tools?.map(toolRule) ?? null,
@@ -65,8 +67,16 @@ function server(
   { file, context }: { file: FileConfig; context: ResolveContext },
 ): ServerConfig {
   const path = serverPathOf(name, file.servers);
-  const { dpop = 'allowed', dpopNonce = false } = file.servers[name] ?? {};
-  return { name, path, resource: publicUrl + path, dpop, dpopNonce, upstream: upstream(name, file, context) };
+  const { dpop = 'allowed', dpopNonce = false, staticKeys = [] } = file.servers[name] ?? {};
+  return {
+    name,
+    path,
+    resource: publicUrl + path,
+    dpop,
+    dpopNonce,
+    staticKeys: resolveStaticKeys(name, staticKeys, context.secrets),
+    upstream: upstream(name, file, context),
+  };
 }
 
 function upstream(name: string, file: FileConfig, context: ResolveContext): ServerConfig['upstream'] {
@@ -107,6 +117,7 @@ function authentication(auth: FileConfig['auth'], context: ResolveContext): Auth
     revocation: auth.revocation,
     vaultKeys: resolveVaultKeys(auth.vaultKey, context.secrets),
     scopesAdvertised: auth.scopesAdvertised,
+    observe: resolveObservedAuthentication(auth.observe),
   };
 }
 

@@ -3,8 +3,10 @@ import { clientsShape, dpopModes } from './clients.ts';
 import { connect, vaultKey } from './connect.ts';
 import { issuer } from './issuers.ts';
 import { machinesShape } from './machines.ts';
+import { observe, observedAuthentication } from './observe.ts';
 import { fileReference, secretReference } from './secret-reference.ts';
 import { signInShape } from './sign-in.ts';
+import { staticKeys } from './static-keys.ts';
 import {
   assertionHeader,
   duration,
@@ -60,6 +62,7 @@ const httpUpstream = z.strictObject({
 const server = z.strictObject({
   path: serverPath.optional().meta({ description: '/mcp for an only server, /NAME/mcp for one of several.' }),
   upstream: z.union([stdioUpstream, httpUpstream]),
+  staticKeys: staticKeys.meta({ description: 'Keys of before OAuth, each until a day.' }),
   dpop: dpopModes.default('allowed').meta({ description: 'Tokens bound to a key of the client (RFC 9449).' }),
   dpopNonce: z.boolean().default(false).meta({ description: 'Proofs must hold a nonce of this server.' }),
 });
@@ -96,6 +99,9 @@ const auth = z.strictObject({
     .optional()
     .meta({ description: 'Encrypts the credentials that people connect: 32 bytes in base64.' }),
   scopesAdvertised: z.enum(['minimal', 'all']).default('minimal'),
+  observe: observedAuthentication
+    .optional()
+    .meta({ description: 'Let callers in without a token, from private addresses, until a day.' }),
 });
 
 const toolRule = z
@@ -215,7 +221,11 @@ export const fileSchema = z.strictObject({
   trustedProxies: z.array(network).max(256).default([]),
   data: nonEmpty.meta({ description: 'Directory of the embedded store and the keys.' }),
   redis: redis.optional().meta({ description: 'What gateways on several machines share: limits.' }),
-  mode: z.literal('enforce').default('enforce'),
+  mode: z
+    .enum(['enforce', 'observe'])
+    .default('enforce')
+    .meta({ description: 'observe: record what would be refused, refuse nothing. Authentication stays.' }),
+  observe,
   servers: z
     .record(serverName, server)
     .refine((servers) => Object.keys(servers).length > 0, { message: 'names no server' }),

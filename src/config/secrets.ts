@@ -10,6 +10,7 @@ import { redisUrlFault } from './redis-url.ts';
 import type { PartialFileConfig, SecretReference } from './schema.ts';
 import { maxSecretBytes, runSecretCommand } from './secret-command.ts';
 import { formatPath, type Path } from './source.ts';
+import { staticKeyFault, staticKeyReferences } from './static-keys.ts';
 
 export interface SecretContext {
   readonly environment: Environment;
@@ -61,6 +62,7 @@ function wantedSecrets({ servers, auth, redis }: PartialFileConfig): Wanted[] {
     ...(auth?.embedded ? clientReferences(auth.embedded) : []),
     ...issuerReferences(auth?.issuers ?? []),
     ...upstreamSecrets(servers ?? {}),
+    ...staticKeyReferences(servers ?? {}),
     ...connectReferences(servers ?? {}, auth?.vaultKey),
     ...(redis ? [{ path: ['redis', 'url'], reference: redis.url }] : []),
   ];
@@ -133,6 +135,7 @@ function withoutNewline(text: string): string {
 function unusable(value: string, { path }: Wanted): Problem | null {
   if (path[0] === 'auth' && path[1] === 'vaultKey') return vaultKeyFault(value);
   if (path[0] === 'redis') return redisUrlFault(value);
+  if (path[2] === 'staticKeys') return staticKeyFault(value);
   if (path.at(-1) === 'jwks') return jwksFault(value);
   if (path.at(-1) === 'privateKey') return privateKeyFault(value);
   if (path[3] === 'headers' && !/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) {

@@ -8,7 +8,6 @@ const later: Readonly<Record<string, string>> = {
   postgres: 'a shared store',
   alerts: 'alerting',
   webhook: 'alerting',
-  observe: 'observing without enforcing',
   approvals: 'approvals',
   encryption: 'encryption of the store',
   console: 'the settings of the console',
@@ -24,7 +23,6 @@ const later: Readonly<Record<string, string>> = {
 
 /** The same for single values of keys that are known. */
 const laterValues: readonly { path: string; values: readonly string[]; use: string }[] = [
-  { path: 'mode', values: ['observe'], use: 'enforce' },
   { path: 'audit.durability', values: ['batched'], use: 'strict' },
   { path: 'audit.argumentsHash', values: ['hmac-sha256'], use: 'sha256' },
 ];

@@ -8,6 +8,7 @@ import { createAssertionSigner, createCredentialsSwitch } from '../upstream/inde
 import { masterKey } from './master-key.ts';
 import { openRedis } from './redis.ts';
 import { unreloadable } from './reload.ts';
+import { notEnforced, retrofitWarnings } from './retrofit.ts';
 import { fault, route } from './routes.ts';
 import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
@@ -113,9 +114,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const unwatchPins = watchPins(running, parts);
   const starting = [...running.wiring.backends.values()].map((backend) => start(backend, log));
-  parts.audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.started' });
+  parts.audit.event({
+    timestamp: timestamp(clock.now()),
+    event: 'gateway.started',
+    data: notEnforced(options.config, clock.now()),
+  });
+  for (const warning of retrofitWarnings(options.config, clock.now())) log.warn({}, warning);
   return {
-    ...describe(running.wiring, audit),
+    ...describe(running.wiring, audit, clock),
     started: Promise.all(starting).then((results) => results.filter((failure) => failure !== null)),
     reload: (config) => running.reload(config),
     async close() {
@@ -163,7 +169,13 @@ class Running {
       if (!isRunning(backend, before)) void start(backend, this.#parts.log);
     }
     this.#retire(before, after);
-    this.#parts.audit.event({ timestamp: timestamp(this.#parts.clock.now()), event: 'config.reloaded' });
+    this.#parts.audit.event({
+      timestamp: timestamp(this.#parts.clock.now()),
+      event: 'config.reloaded',
+      data: notEnforced(config, this.#parts.clock.now()),
+    });
+    for (const warning of retrofitWarnings(config, this.#parts.clock.now()))
+      this.#parts.log.warn({}, warning);
   }
 
   /** The old wiring's calls get the drain time; then what no longer serves is closed. */
@@ -275,7 +287,11 @@ async function start(backend: Backend, log: Log): Promise<StartFailure | null> {
   }
 }
 
-function describe(wiring: Wiring, audit: SqliteAuditTrail): Omit<Gateway, 'started' | 'reload' | 'close'> {
+function describe(
+  wiring: Wiring,
+  audit: SqliteAuditTrail,
+  clock: Clock,
+): Omit<Gateway, 'started' | 'reload' | 'close'> {
   const { config, authorizationServer } = wiring;
   return {
     servers: config.servers.map(({ name, resource }) => ({ name, url: resource })),
@@ -283,7 +299,7 @@ function describe(wiring: Wiring, audit: SqliteAuditTrail): Omit<Gateway, 'start
     console: null,
     setup: authorizationServer?.setupUrl() ?? null,
     auditFile: audit.file,
-    warnings: warnings(config),
+    warnings: [...retrofitWarnings(config, clock.now()), ...warnings(config)],
   };
 }
 

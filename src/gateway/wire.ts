@@ -53,6 +53,7 @@ import { createFront } from './front.ts';
 import { createHealth } from './health.ts';
 import { createPeerReader } from './peer.ts';
 import { isSame } from './reload.ts';
+import { retrofitOf, withRetrofit } from './retrofit.ts';
 import type { Site } from './routes.ts';
 import type { OpenLimits } from './wire-limits.ts';
 
@@ -133,7 +134,9 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
     };
     const { resource } = server;
     const possession = createPossession({ ...dpop, resource, replay: parts.replay, clock: parts.clock });
-    const authenticator = createAuthenticator(verifiers(server), parts.clock, possession);
+    const retrofit = retrofitOf(server, config, parts.clock);
+    const issued = createAuthenticator(verifiers(server), parts.clock, possession);
+    const authenticator = withRetrofit(issued, retrofit, parts.clock);
     authorizationServer?.onRevoked(() => {
       authenticator.purge();
       parts.streams.endRevoked(server.name, (principal) => authenticator.isRevoked(principal));
@@ -144,6 +147,7 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
       resourceMetadata: resourceMetadataUrl(server.resource),
       baseline: policy.baseline(),
       authenticator,
+      ...retrofit,
       dpop,
       stepUpExpected: ({ grantId }) => {
         if (grantId !== null) authorizationServer?.expectStepUp(grantId);

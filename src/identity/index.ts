@@ -21,6 +21,13 @@ export {
   resourceMetadataUrl,
   wellKnownResourcePath,
 } from './resource-metadata.ts';
+export {
+  anonymousIssuer,
+  anonymousPrincipal,
+  createStaticKeys,
+  type StaticKeys,
+  staticKeyIssuer,
+} from './static-keys.ts';
 export type { VerifiedToken, Verifier } from './verifier.ts';
 export { createIntrospectionVerifier } from './verifiers/introspection.ts';
 export { createJwksVerifier, IssuerUnavailable } from './verifiers/jwks.ts';

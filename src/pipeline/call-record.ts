@@ -1,6 +1,6 @@
 import { type AuditRecord, type AuditResult, argumentsHash, type CallDetails } from '../audit/index.ts';
 import { timestamp } from '../base/index.ts';
-import type { Principal } from '../identity/index.ts';
+import { anonymousIssuer, type Principal, staticKeyIssuer } from '../identity/index.ts';
 import type { Decision } from '../policy/index.ts';
 import type { ClearedCall, ReceivedCall } from './call.ts';
 import type { Runtime } from './runtime.ts';
@@ -133,9 +133,17 @@ function callerDetails({ principal, request, message, body }: Known): CallDetail
       token_audience: principal.audience,
       token_expires_at: timestamp(principal.expiresAt * 1000),
       grant_id: principal.grantId,
-      principal_type: principal.subject === principal.clientId ? 'service' : 'user',
-      auth_method: /^dpop /i.test(request.headers.get('authorization') ?? '') ? 'dpop' : 'bearer',
+      ...kindOf(principal, request),
     }),
+  };
+}
+
+function kindOf({ issuer, subject, clientId }: Principal, request: ReceivedCall['request']): CallDetails {
+  if (issuer === anonymousIssuer) return { principal_type: null, auth_method: null };
+  if (issuer === staticKeyIssuer) return { principal_type: 'static-key', auth_method: 'static-key' };
+  return {
+    principal_type: subject === clientId ? 'service' : 'user',
+    auth_method: /^dpop /i.test(request.headers.get('authorization') ?? '') ? 'dpop' : 'bearer',
   };
 }
 

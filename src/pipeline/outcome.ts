@@ -48,6 +48,7 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   token_type: own(401),
   token_revoked: own(401),
   token_claims: own(401),
+  token_key_ended: own(401),
   token_binding: own(401),
   proof_invalid: own(401),
   proof_nonce: own(401),

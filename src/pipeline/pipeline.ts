@@ -12,6 +12,7 @@ import { authorize } from './steps/authorize.ts';
 import { confirm } from './steps/confirm.ts';
 import { forward } from './steps/forward.ts';
 import { limit } from './steps/limit.ts';
+import { admitObserved } from './steps/observed-limit.ts';
 import { parse } from './steps/parse.ts';
 import { checkStops } from './steps/stop.ts';
 
@@ -62,7 +63,8 @@ async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage):
   const stopped = checkStops(authorized);
   if (stopped) return stopped;
   const decided = limit(authorized, runtime);
-  const admitted = decided instanceof Promise ? await decided : decided;
+  const limited = decided instanceof Promise ? await decided : decided;
+  const admitted = isRefusal(limited) ? admitObserved(authorized, limited) : limited;
   if (isRefusal(admitted)) return admitted;
   const cleared = confirm(admitted);
   if (isRefusal(cleared)) return cleared;

@@ -25,6 +25,7 @@ const results: Readonly<Record<RefusalCode, AuditResult>> = {
   token_type: 'denied_auth',
   token_revoked: 'denied_auth',
   token_claims: 'denied_auth',
+  token_key_ended: 'denied_auth',
   token_binding: 'denied_auth',
   proof_invalid: 'denied_auth',
   proof_nonce: 'denied_auth',

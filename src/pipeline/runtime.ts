@@ -1,7 +1,7 @@
 import type { AuditTrail } from '../audit/index.ts';
 import type { Clock, Log } from '../base/index.ts';
-import type { HttpConfig, LimitsConfig } from '../config/index.ts';
-import type { Authenticator, DpopMode, Nonces, Principal } from '../identity/index.ts';
+import type { HttpConfig, Layer, LimitsConfig } from '../config/index.ts';
+import type { Authenticator, DpopMode, Nonces, Principal, StaticKeys } from '../identity/index.ts';
 import type { Concurrency, FloodGuard, Limiter, LoopGuard, Penalties } from '../limits/index.ts';
 import type { ServerPins } from '../pins/index.ts';
 import type { Policy } from '../policy/index.ts';
@@ -36,6 +36,12 @@ export interface Runtime {
   readonly inFlight: CallsInFlight;
 }
 
+export interface ObservedAuthentication {
+  /** Milliseconds since the epoch. */
+  readonly untilMs: number;
+  readonly admits: (address: string) => boolean;
+}
+
 /** One MCP server behind the gateway. */
 export interface ProtectedServer {
   readonly name: string;
@@ -53,6 +59,11 @@ export interface ProtectedServer {
   readonly policy: Policy;
   /** The kill switch. */
   readonly stops: Stops;
+  /** Controls that record what they would refuse, and refuse nothing. */
+  readonly observed: ReadonlySet<Layer>;
+  /** Who may come without a token, and until when; null: nobody. */
+  readonly observedAuthentication: ObservedAuthentication | null;
+  readonly staticKeys: StaticKeys | null;
   /** What is known of its tools' definitions. */
   readonly pins: ServerPins;
   readonly catalog: Catalog;

