@@ -115,7 +115,9 @@ export function describeNotEnforced(file: FileConfig): string[] {
     ...(names.length > 0 ? [`observed and not enforced: ${names.join(', ')}`] : []),
     ...(open ? [`authentication is not enforced until ${open.until}, for ${open.from.join(', ')}`] : []),
     ...Object.entries(file.servers).flatMap(([server, { staticKeys }]) =>
-      staticKeys.map(({ name, until }) => `${server}: the static key ${name} opens it without OAuth until ${until}`),
+      staticKeys.map(
+        ({ name, until }) => `${server}: the static key ${name} opens it without OAuth until ${until}`,
+      ),
     ),
   ];
 }
