@@ -146,7 +146,7 @@ const redis = z.strictObject({
     .default('portcullis:')
     .meta({ description: 'Begins every key. The same for all gateways that share limits.' }),
   cluster: z.boolean().default(false).meta({ description: 'The url names a node of a Redis Cluster.' }),
-  commandTimeout: duration.default('100ms').meta({ description: 'The most that a call waits for Redis.' }),
+  commandTimeout: duration.default('250ms').meta({ description: 'The most that a call waits for Redis.' }),
   leases: z
     .strictObject({ most: z.int().min(2).max(10_000).default(100) })
     .optional()

@@ -70,7 +70,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       throw error;
     },
   );
-  const limits = await openLimits(options.config, { audit, redis, clock, log });
+  const limits = await openLimits(options.config, {
+    audit,
+    redis,
+    clock,
+    log,
+    word: Buffer.from(key.derive('limits')).toString('hex'),
+  });
   const parts: Parts = {
     clock,
     log,

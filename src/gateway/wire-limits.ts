@@ -1,7 +1,13 @@
 import type { AuditTrail } from '../audit/index.ts';
 import { type Clock, type Log, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
-import { createLimiter, createRedisCounters, createSharedLimiter, type Limiter } from '../limits/index.ts';
+import {
+  createLimiter,
+  createRedisCounters,
+  createSharedLimiter,
+  joinKeeper,
+  type Limiter,
+} from '../limits/index.ts';
 import type { RedisConnection } from '../store/index.ts';
 
 export interface LimitParts {
@@ -9,6 +15,8 @@ export interface LimitParts {
   readonly redis: RedisConnection | null;
   readonly clock: Clock;
   readonly log: Log;
+  /** Known to the processes of this data directory alone. */
+  readonly word: string;
 }
 
 /** The counters of this process, and what they need to be closed. */
@@ -19,13 +27,22 @@ export interface OpenLimits {
 
 const maxKeys = 1_000_000;
 
-/** In Redis where there is one. */
+/** In Redis where there is one; else with the other processes of this data directory. */
 export async function openLimits(config: Config, parts: LimitParts): Promise<OpenLimits> {
   const local = createLimiter({ maxKeys });
-  if (parts.redis === null) return { limiter: local, close: async () => {} };
-  const remote = createRedisCounters(parts.redis);
-  const shared = createSharedLimiter({ remote, local, clock: parts.clock, ...storeEvents(config, parts) });
-  return { limiter: shared, close: async () => shared.close() };
+  const events = storeEvents(config, parts);
+  const { clock, log, word } = parts;
+  if (parts.redis !== null) {
+    const shared = createSharedLimiter({ remote: createRedisCounters(parts.redis), local, clock, ...events });
+    return { limiter: shared, close: async () => shared.close() };
+  }
+  const keeper = await joinKeeper({ dataDir: config.data, word, memory: local, clock, log });
+  const shared = createSharedLimiter({ remote: keeper, local, clock, ...events });
+  const close = async () => {
+    shared.close();
+    keeper.close();
+  };
+  return { limiter: shared, close };
 }
 
 /** Noteworthy: from here on limits are not what the configuration says for the whole, or calls are refused. */

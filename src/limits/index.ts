@@ -2,6 +2,7 @@ export { addressGroup } from './address.ts';
 export { type Concurrency, type ConcurrencyVerdict, createConcurrency } from './concurrency.ts';
 export { policyName, rateLimitFields } from './fields.ts';
 export { createFloodGuard, type FloodGuard, type FloodGuardOptions } from './flood.ts';
+export { joinKeeper, type Keeper, type KeeperOptions } from './keeper/index.ts';
 export { type LimitedCall, limitDemands } from './keys.ts';
 export {
   type Allowance,

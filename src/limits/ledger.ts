@@ -23,6 +23,12 @@ export interface Ledger {
   /** Charges one call, admitted or not. Gives the TAT that it leads to. */
   charge(demand: LimitDemand, now: number): number;
   size(): number;
+  /** TAT of a key; negative infinity where it has no counter. */
+  read(key: string): number;
+  /** Takes up a counter of an earlier run, unless there is no room. One that stands further ahead stays. */
+  restore(key: string, tat: number): void;
+  /** Keys and TATs that are not yet as good as new. */
+  running(ms: number): Iterable<readonly [key: string, tat: number]>;
 }
 
 export function createLedger(store: MemoryStore): Ledger {
@@ -63,6 +69,22 @@ export function createLedger(store: MemoryStore): Ledger {
       return tat;
     },
     size: () => store.size(),
+    read(key) {
+      const slot = store.find(key);
+      return slot >= 0 ? store.read(slot) : Number.NEGATIVE_INFINITY;
+    },
+    restore(key, tat) {
+      const slot = store.find(key);
+      if (slot >= 0) store.write(slot, Math.max(tat, store.read(slot)));
+      else if (store.free() > 0 && Number.isSafeInteger(tat)) store.add(key, tat);
+    },
+    *running(ms) {
+      const now = timeOf(ms);
+      for (const [key, slot] of store.slots()) {
+        const tat = store.read(slot);
+        if (tat > now) yield [key, tat];
+      }
+    },
   };
 }
 

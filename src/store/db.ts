@@ -33,6 +33,8 @@ export interface DbOptions {
   readonly busyTimeoutMs?: number;
   /** Of a file that is made now; SQLite's own (4,096) by default. */
   readonly pageSize?: number;
+  /** Locks the file against every other connection until it is closed. `openDb` alone; one that is locked throws SQLITE_BUSY. */
+  readonly isExclusive?: boolean;
 }
 
 /** Opens (and creates, mode 0600) a database file with WAL and `synchronous=FULL`, and migrates it. */
@@ -41,6 +43,7 @@ export function openDb(file: string, migrations: Migrations, options: DbOptions 
   const raw = new DatabaseSync(file, { timeout: options.busyTimeoutMs ?? 5_000 });
   try {
     if (options.pageSize !== undefined) raw.exec(`PRAGMA page_size = ${options.pageSize}`);
+    if (options.isExclusive) raw.exec('PRAGMA locking_mode = EXCLUSIVE');
     raw.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
     const db = wrap(raw);
     migrate(db, migrations, file);

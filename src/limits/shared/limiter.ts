@@ -7,6 +7,8 @@ export interface RemoteCounters {
   /** Named in events: `redis`, `keeper`. */
   readonly name: string;
   isReady(): boolean;
+  /** Whether they are those of `local` after all. */
+  isHere(): boolean;
   /** Answers at once where it holds calls that were taken before. Rejects within a bounded time. */
   admit(demands: readonly LimitDemand[], now: number): LimitVerdict | Promise<LimitVerdict>;
   /** Rejects while decisions cannot be had. */
@@ -102,7 +104,7 @@ export function createSharedLimiter(options: SharedLimiterOptions): Limiter & { 
 
   function settle(verdict: LimitVerdict, demands: readonly LimitDemand[], now: number): LimitVerdict {
     timeouts = 0;
-    if (verdict.admitted) local.charge(demands, now);
+    if (verdict.admitted && !remote.isHere()) local.charge(demands, now);
     return verdict;
   }
 
@@ -112,7 +114,7 @@ export function createSharedLimiter(options: SharedLimiterOptions): Limiter & { 
         longestMs = Math.max(longestMs, (limit.periodMs / limit.count) * limit.burst);
       if (outage === null && !remote.isReady()) goDown('no connection');
       if (outage !== null) return without(demands, now, whenDown);
-      const doubt = now < doubtUntil ? local.refusing(demands, now) : null;
+      const doubt = now < doubtUntil && !remote.isHere() ? local.refusing(demands, now) : null;
       if (doubt !== null) return doubt;
       const verdict = remote.admit(demands, now);
       if (!(verdict instanceof Promise)) return settle(verdict, demands, now);

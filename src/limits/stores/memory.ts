@@ -15,6 +15,7 @@ export interface MemoryStore {
   /** Takes a free slot for a key that has none. @throws RangeError when there is none */
   add(key: string, tat: number): void;
   size(): number;
+  slots(): Iterable<readonly [key: string, slot: number]>;
 }
 
 /** Below this many keys nothing is swept: keys that come and go would be added and removed on every call. */
@@ -77,5 +78,6 @@ export function createMemoryStore(maxKeys: number): MemoryStore {
       slots.set(key, slot);
     },
     size: () => slots.size,
+    slots: () => slots,
   };
 }

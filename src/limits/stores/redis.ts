@@ -91,6 +91,7 @@ export function createRedisCounters(redis: RedisConnection): RedisCounters {
 
   return {
     name: 'redis',
+    isHere: () => false,
     take,
     admit: (demands) => take(demands),
     giveBack: (demand, calls) => giveBack([demand], [calls]),

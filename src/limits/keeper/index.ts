@@ -1,0 +1,1 @@
+export { joinKeeper, type Keeper, type KeeperOptions } from './keeper.ts';
