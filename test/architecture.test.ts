@@ -48,6 +48,7 @@ const level: Readonly<Record<string, number>> = {
   identity: 2,
   audit: 2,
   doctor: 2,
+  report: 3,
   check: 2,
   upstream: 3,
   'authorization-server': 3,

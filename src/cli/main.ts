@@ -7,6 +7,7 @@ import { configCheck, configExplain } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { pinsApprove, pinsDiff, pinsExport, pinsList } from './commands/pins.ts';
 import { protect } from './commands/protect.ts';
+import { report } from './commands/report.ts';
 import { grantsList, revoke } from './commands/revoke.ts';
 import { serve } from './commands/serve.ts';
 import { resume, stop, stopList } from './commands/stop.ts';
@@ -26,6 +27,7 @@ const commands: readonly Command[] = [
   check,
   auditTail,
   auditQuery,
+  report,
   pinsList,
   pinsDiff,
   pinsApprove,
