@@ -59,6 +59,8 @@ export const refusalCodes = [
   'policy_denied',
   'policy_undecided', // a rule's condition is an error for these arguments
   'tool_quarantined', // its definition waits for a person
+  'arguments_invalid', // they do not fit the tool's input schema
+  'arguments_unchecked', // the schema is broken, or too costly
   'unknown_tool', // also for hidden tools: alike on purpose
   'unknown_method',
   'session_unknown', // also for the session of somebody else: alike on purpose

@@ -49,6 +49,8 @@ export interface ServerConfig {
   /** Whether proofs must hold a nonce of ours. */
   readonly dpopNonce: boolean;
   readonly staticKeys: readonly StaticKeyConfig[];
+  /** Whether arguments must fit the tool's own input schema. */
+  readonly validateArguments: boolean;
   readonly upstream: StdioUpstreamConfig | HttpUpstreamConfig;
 }
 

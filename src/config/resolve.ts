@@ -67,13 +67,19 @@ function server(
   { file, context }: { file: FileConfig; context: ResolveContext },
 ): ServerConfig {
   const path = serverPathOf(name, file.servers);
-  const { dpop = 'allowed', dpopNonce = false, staticKeys = [] } = file.servers[name] ?? {};
+  const {
+    dpop = 'allowed',
+    dpopNonce = false,
+    validateArguments = true,
+    staticKeys = [],
+  } = file.servers[name] ?? {};
   return {
     name,
     path,
     resource: publicUrl + path,
     dpop,
     dpopNonce,
+    validateArguments,
     staticKeys: resolveStaticKeys(name, staticKeys, context.secrets),
     upstream: upstream(name, file, context),
   };

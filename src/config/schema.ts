@@ -64,6 +64,10 @@ const server = z.strictObject({
   upstream: z.union([stdioUpstream, httpUpstream]),
   staticKeys: staticKeys.meta({ description: 'Keys of before OAuth, each until a day.' }),
   dpop: dpopModes.default('allowed').meta({ description: 'Tokens bound to a key of the client (RFC 9449).' }),
+  validateArguments: z
+    .boolean()
+    .default(true)
+    .meta({ description: "Arguments must fit the tool's own input schema before they leave." }),
   dpopNonce: z.boolean().default(false).meta({ description: 'Proofs must hold a nonce of this server.' }),
 });
 

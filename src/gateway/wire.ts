@@ -55,6 +55,7 @@ import { createPeerReader } from './peer.ts';
 import { isSame } from './reload.ts';
 import { retrofitOf, withRetrofit } from './retrofit.ts';
 import type { Site } from './routes.ts';
+import { argumentsCheckFor } from './wire-arguments.ts';
 import type { OpenLimits } from './wire-limits.ts';
 
 /** What lives as long as the process: a reload keeps it. */
@@ -153,6 +154,7 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
         if (grantId !== null) authorizationServer?.expectStepUp(grantId);
       },
       policy,
+      argumentsCheck: argumentsCheckFor(server, parts),
       stops: parts.stops,
       ...required(backends.get(server.name)),
     };

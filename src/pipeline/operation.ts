@@ -53,6 +53,13 @@ export function operationOf(message: Message | null): Operation {
   return reader ? reader(message.params) : { kind: 'unknown', method: message.method };
 }
 
+/** What a policy reads as no arguments at all, and a server might read as some. */
+export function hasOddArguments(message: Message): boolean {
+  if (message.kind !== 'request' || message.method !== 'tools/call') return false;
+  const { arguments: args } = message.params;
+  return args !== undefined && !isObject(args);
+}
+
 function completion(params: JsonObject): Operation {
   const ref = params['ref'];
   const type = isObject(ref) ? ref['type'] : undefined;

@@ -58,6 +58,8 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   policy_undecided: { status: 200, code: invalidParams },
   // In a 200, as other errors about a tool: clients show these, and a 403 would send them to sign in again.
   tool_quarantined: { status: 200, code: own(403).code },
+  arguments_invalid: { status: 200, code: invalidParams },
+  arguments_unchecked: { status: 200, code: internalError },
   unknown_tool: { status: 200, code: invalidParams },
   unknown_method: { status: 404, code: methodNotFound },
   session_unknown: { status: 404, code: invalidRequest },

@@ -33,6 +33,8 @@ const results: Readonly<Record<RefusalCode, AuditResult>> = {
   scope_missing: 'denied_scope',
   policy_denied: 'denied_policy',
   policy_undecided: 'denied_policy',
+  arguments_invalid: 'denied_policy',
+  arguments_unchecked: 'denied_policy',
   tool_quarantined: 'denied_policy',
   unknown_tool: 'denied_policy',
   unknown_method: 'denied_policy',

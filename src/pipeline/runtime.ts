@@ -4,7 +4,7 @@ import type { HttpConfig, Layer, LimitsConfig } from '../config/index.ts';
 import type { Authenticator, DpopMode, Nonces, Principal, StaticKeys } from '../identity/index.ts';
 import type { Concurrency, FloodGuard, Limiter, LoopGuard, Penalties } from '../limits/index.ts';
 import type { ServerPins } from '../pins/index.ts';
-import type { Policy } from '../policy/index.ts';
+import type { ArgumentsCheck, Policy } from '../policy/index.ts';
 import type { Stops } from '../stops/index.ts';
 import type { Catalog, Upstream } from '../upstream/index.ts';
 import type { BodyBudget } from './body-budget.ts';
@@ -57,6 +57,8 @@ export interface ProtectedServer {
   /** Told when a call was refused for want of a scope: the client is about to ask for more. */
   readonly stepUpExpected: (principal: Principal) => void;
   readonly policy: Policy;
+  /** Null where the configuration switches the check off. */
+  readonly argumentsCheck: ArgumentsCheck | null;
   /** The kill switch. */
   readonly stops: Stops;
   /** Controls that record what they would refuse, and refuse nothing. */

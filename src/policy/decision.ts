@@ -34,6 +34,8 @@ export interface ToolFacts {
   readonly destructiveHint?: boolean;
   readonly idempotentHint?: boolean;
   readonly openWorldHint?: boolean;
+  /** `inputSchema` as JSON text; absent where the definition has none. */
+  readonly inputSchema?: string;
   /** `x-mcp-header` annotations: header name portion (lower case) → property path in the arguments. */
   readonly headerParameters?: readonly MirroredParameter[];
 }

@@ -1,3 +1,9 @@
+export {
+  type ArgumentsCheck,
+  type ArgumentsVerdict,
+  createArgumentsCheck,
+  type SchemaFinding,
+} from './arguments.ts';
 export { type CallerView, compileCondition, isConditionFault } from './conditions/index.ts';
 export type { Asking, Decision, Operation, RateLimit, ToolFacts, ToolLimit } from './decision.ts';
 export { compileGlob, type Glob } from './glob.ts';

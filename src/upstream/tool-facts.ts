@@ -20,6 +20,7 @@ export function toolFacts(tool: Json | undefined): ToolFacts | null {
     ...hint(annotations, 'destructiveHint'),
     ...hint(annotations, 'idempotentHint'),
     ...hint(annotations, 'openWorldHint'),
+    ...(schema === undefined ? {} : { inputSchema: JSON.stringify(schema) }),
     ...(parameters.length > 0 ? { headerParameters: parameters } : {}),
   };
 }

@@ -9,7 +9,7 @@ import type { Runtime } from '../runtime.ts';
 type Allowed = Extract<Decision, { allow: true }>;
 type Denied = Extract<Decision, { allow: false }>;
 
-/** May this principal do this: session, mirrored parameters, policy. */
+/** May this principal do this: session, policy, mirrored parameters, arguments. */
 export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise<AuthorizedCall | Refusal> {
   const session = openSession(call, runtime);
   if (isRefusal(session)) return session;
@@ -34,6 +34,8 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
     if (refused && decision.code === 'scope_missing') server.stepUpExpected(principal);
     if (refused) return refused;
   }
+  const unfit = checkArguments(call, facts);
+  if (unfit) return unfit;
   const effective = decision.allow ? decision : observedDecision(call, facts, decision);
   return Object.assign(call, { decision: effective, session, facts: facts === 'unknown' ? null : facts });
 }
@@ -93,6 +95,28 @@ function checkParameters(call: IdentifiedCall, facts: ToolFacts | 'unknown' | nu
     (name) => request.headers.get(name),
     operation.arguments,
   );
+}
+
+/**
+ * Only of a call that the policy allows: whoever may not call a tool learns nothing of its schema. The answer tells where and what, never
+ * a value; names in it are the schema's.
+ */
+function checkArguments(call: IdentifiedCall, facts: ToolFacts | 'unknown' | null): Refusal | null {
+  const { operation, server } = call;
+  if (operation.kind !== 'tool' || facts === null || facts === 'unknown') return null;
+  const verdict = server.argumentsCheck?.check(facts, operation.arguments);
+  if (verdict === undefined || verdict.fits === true) return null;
+  if (verdict.fits === 'unknown') {
+    const message = 'The arguments cannot be checked against the schema of this tool';
+    return enforce(call, 'arguments', refuse('arguments_unchecked', message, { detail: verdict.reason }));
+  }
+  const path = verdict.path.slice(0, 200);
+  const { problem } = verdict;
+  const refusal = refuse('arguments_invalid', `Invalid arguments: ${path || 'the whole'} ${problem}`, {
+    detail: `${path} ${problem}`.trim(),
+    data: { path, problem },
+  });
+  return enforce(call, 'arguments', refusal);
 }
 
 function refusalOf(decision: Extract<Decision, { allow: false }>): Refusal {

@@ -1,7 +1,7 @@
 import { isRefusal, type Refusal, refuse } from '../../base/index.ts';
 import { checkMirroredHeaders, type Dialect, dialectOf, parseMessage } from '../../protocol/index.ts';
 import type { ParsedCall, ReceivedCall } from '../call.ts';
-import { operationOf } from '../operation.ts';
+import { hasOddArguments, operationOf } from '../operation.ts';
 import type { RequestHeaders } from '../request.ts';
 import type { Runtime } from '../runtime.ts';
 
@@ -65,6 +65,7 @@ async function parsePost(
     message,
     operation: operationOf(message),
   });
+  if (hasOddArguments(message)) return refuse('malformed_message', '"params.arguments" must be an object');
   const version = headers.get('mcp-protocol-version');
   const dialect = dialectOf(version, message);
   if (isRefusal(dialect)) return dialect;
