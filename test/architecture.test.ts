@@ -47,6 +47,8 @@ const level: Readonly<Record<string, number>> = {
   stops: 2,
   identity: 2,
   audit: 2,
+  detections: 2,
+  alerts: 3,
   doctor: 2,
   report: 3,
   check: 2,

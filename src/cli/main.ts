@@ -1,6 +1,7 @@
 import { systemClock } from '../base/index.ts';
 import { didYouMean, readEnvironment } from '../config/index.ts';
 import { type Command, type CommandContext, type ExitCode, exitCodes, UsageError } from './command.ts';
+import { alertsTest } from './commands/alerts.ts';
 import { auditQuery, auditTail } from './commands/audit.ts';
 import { check } from './commands/check.ts';
 import { configCheck, configExplain } from './commands/config.ts';
@@ -32,6 +33,7 @@ const commands: readonly Command[] = [
   pinsDiff,
   pinsApprove,
   pinsExport,
+  alertsTest,
   usersAdd,
   usersList,
   usersRemove,

@@ -1,5 +1,7 @@
 import type { Secret } from '../base/index.ts';
+import type { Thresholds } from '../detections/index.ts';
 import type { RateLimit, ToolLimit } from '../policy/index.ts';
+import type { AlertsConfig } from './alerts.ts';
 import type { Layer } from './observe.ts';
 
 /**
@@ -35,6 +37,9 @@ export interface Config {
   readonly audit: { readonly argumentsHash: 'sha256' };
   readonly pins: PinsConfig;
   readonly http: HttpConfig;
+  /** Of every detection, by its key. */
+  readonly detections: Thresholds;
+  readonly alerts: AlertsConfig;
 }
 
 export interface ServerConfig {

@@ -15,17 +15,22 @@ export interface Explained {
 
 /** Lists every value of a checked file, defaults included. Holds no secret, because the file holds none. */
 export function explainConfig(file: FileConfig, source: Source): Explained[] {
-  return [...leaves(withDerived(file), [])].map(({ path, value }) => ({
+  const { detections, ...rest } = withDerived(file);
+  const explained = ({ path, value }: Leaf): Explained => ({
     path: formatPath(path),
     value: formatValue(value),
     origin: formatOrigin(source.written(path)),
-  }));
+  });
+  // Some forty thresholds that nobody wrote would bury what somebody did.
+  const written = [...leaves(detections, ['detections'])].filter(({ path }) => source.written(path) !== null);
+  const others = { path: ['detections'], value: 'built-in thresholds but for what stands here' };
+  return [...[...leaves(rest, []), ...written].map(explained), { ...explained(others), origin: 'default' }];
 }
 
 const weakerBinding = 'none: a token of clientIds opens every server, which is weaker than an audience';
 
 /** Adds what follows from other values, so that nothing that applies stays unsaid. */
-function withDerived(file: FileConfig): unknown {
+function withDerived(file: FileConfig) {
   const servers = Object.fromEntries(
     Object.entries(file.servers).map(([name, { path: _, ...server }]) => [
       name,
@@ -61,7 +66,12 @@ function observedOf(file: FileConfig): Record<string, unknown> {
   return names.length === 0 ? {} : { 'observed (NOT ENFORCED)': names };
 }
 
-function* leaves(value: unknown, path: Path): Generator<{ path: Path; value: unknown }> {
+interface Leaf {
+  readonly path: Path;
+  readonly value: unknown;
+}
+
+function* leaves(value: unknown, path: Path): Generator<Leaf> {
   if (value === undefined) return;
   if (typeof value !== 'object' || value === null || isReference(value) || isShortList(value)) {
     yield { path, value };

@@ -13,6 +13,7 @@ const secretPositions = [
   'auth.embedded.oidc.clientSecret',
   'auth.issuers.*.introspection.clientSecret',
   'auth.embedded.clients.registered.*.secret',
+  'alerts.webhook.secret',
 ];
 
 /** Prefixes by which issuers of keys mark them, private keys, and JWTs. Anchored or bounded: the text is untrusted. */

@@ -1,6 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
 import { Secret } from '../base/index.ts';
 import type { RateLimit, ToolLimit } from '../policy/index.ts';
+import { resolveAlerts } from './alerts.ts';
 import { serverPathOf } from './check.ts';
 import { resolveClients } from './clients.ts';
 import type {
@@ -12,6 +13,7 @@ import type {
   ToolRuleConfig,
 } from './config.ts';
 import { resolveConnect, resolveVaultKeys } from './connect.ts';
+import { resolveDetections } from './detections.ts';
 import { resolveIssuers } from './issuers.ts';
 import { resolveMachines } from './machines.ts';
 import { observedLayers, resolveObservedAuthentication } from './observe.ts';
@@ -47,6 +49,8 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     audit: { argumentsHash: file.audit.argumentsHash },
     pins: pins(file.pins, context.directory),
     http: file.http,
+    detections: resolveDetections(file.detections),
+    alerts: resolveAlerts(file.alerts, context.secrets),
   });
 }
 

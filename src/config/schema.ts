@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { alerts } from './alerts.ts';
 import { clientsShape, dpopModes } from './clients.ts';
 import { connect, vaultKey } from './connect.ts';
+import { detections } from './detections.ts';
 import { issuer } from './issuers.ts';
 import { machinesShape } from './machines.ts';
 import { observe, observedAuthentication } from './observe.ts';
@@ -246,6 +248,8 @@ export const fileSchema = z.strictObject({
     .prefault({}),
   pins: pins.prefault({}).meta({ description: 'Definitions of tools, and what to make of their changes.' }),
   http: http.prefault({}),
+  detections: detections.prefault({}),
+  alerts: alerts.prefault({}),
 });
 
 /** What a file says once its defaults are filled in. */

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Secret } from '../base/index.ts';
+import { alertSecretFault, alertSecretPath } from './alerts.ts';
 import { connectReferences, vaultKeyFault } from './connect.ts';
 import type { Environment } from './environment.ts';
 import type { Finding } from './faults.ts';
@@ -53,7 +54,7 @@ export async function fetchSecrets(
   return { secrets, findings };
 }
 
-function wantedSecrets({ servers, auth, redis }: PartialFileConfig): Wanted[] {
+function wantedSecrets({ servers, auth, redis, alerts }: PartialFileConfig): Wanted[] {
   const provider = auth?.embedded ? auth.embedded.oidc : undefined;
   return [
     ...(provider
@@ -65,6 +66,7 @@ function wantedSecrets({ servers, auth, redis }: PartialFileConfig): Wanted[] {
     ...staticKeyReferences(servers ?? {}),
     ...connectReferences(servers ?? {}, auth?.vaultKey),
     ...(redis ? [{ path: ['redis', 'url'], reference: redis.url }] : []),
+    ...(alerts?.webhook ? [{ path: [...alertSecretPath], reference: alerts.webhook.secret }] : []),
   ];
 }
 
@@ -136,6 +138,7 @@ function unusable(value: string, { path }: Wanted): Problem | null {
   if (path[0] === 'auth' && path[1] === 'vaultKey') return vaultKeyFault(value);
   if (path[0] === 'redis') return redisUrlFault(value);
   if (path[2] === 'staticKeys') return staticKeyFault(value);
+  if (path[0] === 'alerts') return alertSecretFault(value);
   if (path.at(-1) === 'jwks') return jwksFault(value);
   if (path.at(-1) === 'privateKey') return privateKeyFault(value);
   if (path[3] === 'headers' && !/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) {

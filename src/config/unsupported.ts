@@ -6,8 +6,6 @@ import { fits, walk } from './walk.ts';
  */
 const later: Readonly<Record<string, string>> = {
   postgres: 'a shared store',
-  alerts: 'alerting',
-  webhook: 'alerting',
   approvals: 'approvals',
   encryption: 'encryption of the store',
   console: 'the settings of the console',

@@ -16,6 +16,7 @@ import { watchTls } from './tls.ts';
 import { type Backend, createReplayGuard, type Parts, type Wiring, wire } from './wire.ts';
 import { openLimits } from './wire-limits.ts';
 import { openKillSwitch } from './wire-stops.ts';
+import { createWatch, weakenedDetections } from './wire-watch.ts';
 import { watchWithdrawals } from './withdrawals.ts';
 
 export interface GatewayOptions {
@@ -60,7 +61,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, log, environment } = options;
   let stopping = false;
   const key = masterKey(options.config.data);
-  const audit = await createAuditTrail({ dataDir: options.config.data, clock, log });
+  const trail = await createAuditTrail({ dataDir: options.config.data, clock, log });
+  const outbound = createOutbound();
+  const watch = createWatch(options.config, { trail, outbound, clock, log });
+  const audit = watch.trail;
   const redis = await openRedis(options.config, log);
   const inFlight = new CallsInFlight();
   const stops = await openKillSwitch(options.config, { audit, inFlight, redis, clock, log }).catch(
@@ -84,7 +88,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clientMetadataFetch: options.clientMetadataFetch,
     audit,
     limits,
-    outbound: createOutbound(),
+    outbound,
+    watch,
     sessions: createSessionSeal(key.derive('sessions')),
     connections: createCredentialsSwitch(),
     pins: createPins({
@@ -127,7 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   for (const warning of retrofitWarnings(options.config, clock.now())) log.warn({}, warning);
   return {
-    ...describe(running.wiring, audit, clock),
+    ...describe(running.wiring, trail, clock),
     started: Promise.all(starting).then((results) => results.filter((failure) => failure !== null)),
     reload: (config) => running.reload(config),
     async close() {
@@ -171,6 +176,7 @@ class Running {
     const before = this.wiring;
     const after = await wire(config, this.#parts, before);
     this.wiring = after;
+    this.#parts.watch.use(config);
     for (const backend of after.backends.values()) {
       if (!isRunning(backend, before)) void start(backend, this.#parts.log);
     }
@@ -208,13 +214,13 @@ class Running {
     await Promise.all([...this.#retiring.values()].map((close) => close()));
     await Promise.all([...this.wiring.backends.values()].map(({ upstream }) => upstream.close()));
     await this.wiring.authorizationServer?.close();
-    await outbound.close();
     await stops.close();
     await limits.close();
     await redis?.close();
     this.#parts.pins.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
     await audit.close();
+    await outbound.close();
   }
 }
 
@@ -310,7 +316,7 @@ function describe(
 }
 
 function warnings(config: Config): string[] {
-  const found: string[] = [];
+  const found = weakenedDetections(config);
   const confirmed = (config.tools ?? []).filter((rule) => rule.confirm !== null).map((rule) => rule.source);
   if (confirmed.length > 0) {
     found.push(

@@ -57,6 +57,7 @@ import { retrofitOf, withRetrofit } from './retrofit.ts';
 import type { Site } from './routes.ts';
 import { argumentsCheckFor } from './wire-arguments.ts';
 import type { OpenLimits } from './wire-limits.ts';
+import type { Watch } from './wire-watch.ts';
 
 /** What lives as long as the process: a reload keeps it. */
 export interface Parts {
@@ -68,6 +69,7 @@ export interface Parts {
   readonly audit: AuditTrail;
   readonly limits: OpenLimits;
   readonly outbound: Outbound;
+  readonly watch: Watch;
   readonly sessions: SessionSeal;
   readonly streams: OpenStreams;
   readonly inFlight: CallsInFlight;

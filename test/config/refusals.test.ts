@@ -264,7 +264,6 @@ describe('what later versions bring', () => {
   it('is refused by name, never ignored', async (t) => {
     const sections = {
       postgres: '{ url: { env: A } }',
-      alerts: '{}',
       webhook: '{}',
       approvals: '{}',
       encryption: '{}',
