@@ -1,6 +1,6 @@
 import type { Clock } from '../base/index.ts';
 import type { Db, Row } from '../store/index.ts';
-import { type RevocationKind, revocationKeptMs, writeRevocation } from './revocation.ts';
+import { otherIssuers, type RevocationKind, revocationKeptMs, writeRevocation } from './revocation.ts';
 
 /** No access token lives longer, whatever the configuration says (60 minutes, and differences between clocks). */
 const longestTokenMs = 2 * 3_600_000;
@@ -30,8 +30,10 @@ export interface GrantStore {
   endClient(clientId: string): { grants: number; registered: boolean };
   /** Ends all that a person allowed, and the person's sessions. @returns how many grants */
   endAccount(accountId: string): number;
-  /** Ends one access token. */
+  /** Ends one access token, of whichever issuer. */
   endToken(jti: string): void;
+  /** Ends tokens of another issuer, or of every other one (null): of a client or subject those that are out. */
+  endElsewhere(kind: 'jti' | 'client' | 'subject', id: string, issuer: string | null): void;
 }
 
 /** Works on the store directly, whether a server runs on it or not; each change is one transaction. */
@@ -50,6 +52,12 @@ export function createGrantStore(db: Db, clock: Clock): GrantStore {
   const deleteGrant = db.prepare('DELETE FROM records WHERE grant_id = :id');
   const revoke = (kind: RevocationKind, id: string, keptMs: number) =>
     writeRevocation(db, { kind, id, now: clock.now(), expiresAt: clock.now() + keptMs });
+  const endElsewhere: GrantStore['endElsewhere'] = (kind, id, issuer) =>
+    writeRevocation(db, {
+      ...{ kind, id, issuer: issuer ?? otherIssuers },
+      now: clock.now(),
+      expiresAt: clock.now() + revocationKeptMs,
+    });
   const list: GrantStore['list'] = ({ accountId = null, clientId = null } = {}) =>
     all.all({ now: clock.now(), account: accountId, client: clientId }).map(grantOf);
   const endOne = (id: string) => {
@@ -79,6 +87,7 @@ export function createGrantStore(db: Db, clock: Clock): GrantStore {
         db.prepare("DELETE FROM records WHERE client_id = :id AND kind <> 'Client'").run({ id: clientId });
         // For tokens that come from no grant.
         revoke('client', clientId, longestTokenMs);
+        endElsewhere('client', clientId, null);
         return { grants: grants.length, registered: changes > 0 };
       }),
     endAccount: (accountId) =>
@@ -89,7 +98,11 @@ export function createGrantStore(db: Db, clock: Clock): GrantStore {
         revoke('subject', accountId, longestTokenMs);
         return grants.length;
       }),
-    endToken: (jti) => revoke('jti', jti, longestTokenMs),
+    endToken(jti) {
+      revoke('jti', jti, longestTokenMs);
+      endElsewhere('jti', jti, null);
+    },
+    endElsewhere,
   };
 }
 

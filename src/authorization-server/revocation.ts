@@ -7,14 +7,24 @@ export type RevocationKind = 'jti' | 'grant' | 'client' | 'subject';
 export const revocationKeptMs = 30 * 24 * 3_600_000;
 
 /** Writes one revocation. Usable from any process; a running server notices within its polling interval. */
-export function writeRevocation(
-  db: Db,
-  entry: { kind: RevocationKind; id: string; now: number; expiresAt: number },
-): void {
+export function writeRevocation(db: Db, { kind, id, issuer = null, now, expiresAt }: NewRevocation): void {
   db.prepare(
-    'INSERT INTO revocations (kind, id, revoked_at, expires_at) VALUES (:kind, :id, :now, :expires_at)',
-  ).run({ kind: entry.kind, id: entry.id, now: entry.now, expires_at: entry.expiresAt });
+    `INSERT INTO revocations (kind, id, issuer, revoked_at, expires_at)
+     VALUES (:kind, :id, :issuer, :now, :expires_at)`,
+  ).run({ kind, id, issuer, now, expires_at: expiresAt });
 }
+
+export interface NewRevocation {
+  readonly kind: RevocationKind;
+  readonly id: string;
+  /** Null or absent: this authorization server's tokens; `otherIssuers`; or one issuer. */
+  readonly issuer?: string | null;
+  readonly now: number;
+  readonly expiresAt: number;
+}
+
+/** Tokens of whatever issuer is configured beside this authorization server. */
+export const otherIssuers = '*';
 
 /**
  * Access tokens are JWTs and live until they expire unless they are on this list. It is stored, and held in memory for
@@ -29,14 +39,18 @@ export interface RevocationList {
   onAdded(listener: () => void): void;
 }
 
-export function openRevocationList(db: Db, clock: Clock): RevocationList {
+/** @param issuer this authorization server: entries for others are not its own */
+export function openRevocationList(db: Db, clock: Clock, issuer: string): RevocationList {
   const expiries = new Map<string, number>();
   const listeners: (() => void)[] = [];
-  const since = db.prepare('SELECT number, kind, id, expires_at FROM revocations WHERE number > :last');
+  const since = db.prepare(
+    `SELECT number, kind, id, expires_at FROM revocations
+     WHERE number > :last AND (issuer IS NULL OR issuer = :issuer)`,
+  );
   let last = 0;
 
   const readNew = (): boolean => {
-    const rows = since.all({ last });
+    const rows = since.all({ last, issuer });
     for (const row of rows) {
       last = Math.max(last, Number(row['number']));
       const key = `${row['kind']} ${row['id']}`;

@@ -144,7 +144,7 @@ function layFoundation(options: AuthorizationServerOptions): Foundation {
     keys,
     accounts,
     people: createPeople({ options, db, keys, accounts, outbound, audit }),
-    revocations: openRevocationList(db, clock),
+    revocations: openRevocationList(db, clock, options.publicUrl + issuerPath),
     outbound,
     addresses: new WeakMap(),
     audit,

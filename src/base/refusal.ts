@@ -53,6 +53,7 @@ export const refusalCodes = [
   'token_binding', // bound to a key or certificate that was not shown, or not bound where it must be
   'proof_invalid', // DPoP (RFC 9449)
   'proof_nonce', // the same, for want of our nonce
+  'proof_unavailable', // nobody can say whether the proof was used: 503, never accepted
   'issuer_unavailable', // cannot be verified now: 503, never accepted
   // may they
   'scope_missing',

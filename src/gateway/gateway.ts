@@ -14,6 +14,7 @@ import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
 import { watchTls } from './tls.ts';
 import { type Backend, createReplayGuard, type Parts, type Wiring, wire } from './wire.ts';
+import { openDenyList } from './wire-denials.ts';
 import { openLimits } from './wire-limits.ts';
 import { openKillSwitch } from './wire-stops.ts';
 import { createWatch, weakenedDetections } from './wire-watch.ts';
@@ -81,6 +82,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     word: Buffer.from(key.derive('limits')).toString('hex'),
   });
+  let current: Config = options.config;
+  const denials = await openDenyList(options.config, {
+    ...{ audit, redis, clock, log },
+    withinSeconds: () => current.auth.revocation.withinSeconds,
+  }).catch(async (error: unknown) => {
+    await limits.close();
+    await stops.close();
+    await redis?.close();
+    await audit.close();
+    throw error;
+  });
   const parts: Parts = {
     clock,
     log,
@@ -103,12 +115,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     inFlight,
     redis,
     stops,
+    denials,
     replay: createReplayGuard(clock),
     nonceKey: key.derive('dpop nonces'),
     isStopping: () => stopping,
   };
   reportOrphans(options.config.data, parts);
   const running = new Running(await startWiring(options.config, parts), parts);
+  denials.onAdded(() => {
+    for (const { name, authenticator } of running.wiring.site.servers.values()) {
+      parts.streams.endRevoked(name, (principal) => authenticator.isRevoked(principal));
+    }
+  });
   const listening = await openPort(running, parts).catch(async (error: unknown) => {
     await running.stop();
     throw error;
@@ -134,7 +152,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     ...describe(running.wiring, trail, clock),
     started: Promise.all(starting).then((results) => results.filter((failure) => failure !== null)),
-    reload: (config) => running.reload(config),
+    async reload(config) {
+      await running.reload(config);
+      current = config;
+    },
     async close() {
       if (stopping) return;
       stopping = true;
@@ -151,6 +172,7 @@ async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
   return wire(config, parts, null).catch(async (error: unknown) => {
     await parts.stops.close();
     await parts.limits.close();
+    await parts.denials.close();
     await parts.redis?.close();
     parts.pins.close();
     await parts.audit.close();
@@ -216,6 +238,7 @@ class Running {
     await this.wiring.authorizationServer?.close();
     await stops.close();
     await limits.close();
+    await this.#parts.denials.close();
     await redis?.close();
     this.#parts.pins.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });

@@ -4,6 +4,7 @@ import {
   type AuthorizationServer,
   type AuthorizationServerOptions,
   createAuthorizationServer,
+  type Denials,
   grantClaim,
   organizationClaim,
 } from '../authorization-server/index.ts';
@@ -22,6 +23,7 @@ import {
   ReplayGuard,
   resourceMetadata,
   resourceMetadataUrl,
+  sharedReplay,
   type Verifier,
   wellKnownResourcePath,
 } from '../identity/index.ts';
@@ -56,6 +58,7 @@ import { isSame } from './reload.ts';
 import { retrofitOf, withRetrofit } from './retrofit.ts';
 import type { Site } from './routes.ts';
 import { argumentsCheckFor } from './wire-arguments.ts';
+import { denying } from './wire-denials.ts';
 import type { OpenLimits } from './wire-limits.ts';
 import type { Watch } from './wire-watch.ts';
 
@@ -77,6 +80,8 @@ export interface Parts {
   readonly redis: RedisConnection | null;
   /** The kill switch. */
   readonly stops: Stops;
+  /** Tokens of other issuers that were revoked here. */
+  readonly denials: Denials;
   /** Proofs of possession that were used. */
   readonly replay: ReplayGuard;
   /** Derives the nonces that proofs are asked for. */
@@ -136,10 +141,12 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
       nonces: server.dpopNonce && server.dpop !== 'off' ? createNonces(parts.nonceKey, parts.clock) : null,
     };
     const { resource } = server;
-    const possession = createPossession({ ...dpop, resource, replay: parts.replay, clock: parts.clock });
-    const retrofit = retrofitOf(server, config, parts.clock);
-    const issued = createAuthenticator(verifiers(server), parts.clock, possession);
-    const authenticator = withRetrofit(issued, retrofit, parts.clock);
+    const { replay, redis, clock } = parts;
+    const shared = redis && sharedReplay(redis);
+    const possession = createPossession({ ...dpop, resource, replay, shared, clock });
+    const retrofit = retrofitOf(server, config, clock);
+    const issued = createAuthenticator(verifiers(server), clock, possession);
+    const authenticator = withRetrofit(issued, retrofit, clock);
     authorizationServer?.onRevoked(() => {
       authenticator.purge();
       parts.streams.endRevoked(server.name, (principal) => authenticator.isRevoked(principal));
@@ -152,8 +159,9 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
       authenticator,
       ...retrofit,
       dpop,
-      stepUpExpected: ({ grantId }) => {
-        if (grantId !== null) authorizationServer?.expectStepUp(grantId);
+      stepUpExpected: ({ grantId, issuer }) => {
+        if (grantId !== null && issuer === authorizationServer?.issuer)
+          authorizationServer.expectStepUp(grantId);
       },
       policy,
       argumentsCheck: argumentsCheckFor(server, parts),
@@ -238,12 +246,11 @@ function verifierFactory(
 ): (server: ServerConfig) => Verifier[] {
   const asked = new Map(config.auth.issuers.map((issuer) => [issuer, sourcesOf(issuer, parts)]));
   return (server) => {
-    const external = config.auth.issuers.map((issuer) =>
-      externalVerifier(
-        { ...issuer, audience: audienceOf(server, issuer, config) },
-        { ...required(asked.get(issuer)), config, clock: parts.clock },
-      ),
-    );
+    const external = config.auth.issuers.map((issuer) => {
+      const rules = { ...issuer, audience: audienceOf(server, issuer, config) };
+      const sources = { ...required(asked.get(issuer)), config, clock: parts.clock };
+      return denying(externalVerifier(rules, sources), parts.denials);
+    });
     return embedded ? [embeddedVerifier(embedded, server, parts.clock), ...external] : external;
   };
 }
@@ -281,7 +288,8 @@ function externalVerifier(
   { keys, introspector, config, clock }: IssuerSources & { config: Config; clock: Clock },
 ): Verifier {
   const { algorithms, typ, claims } = issuer;
-  const rules = { ...issuer, ...claims, grant: null };
+  // Gateways of ours that issue tokens for this one say their grant: it can be revoked as a whole.
+  const rules = { ...issuer, ...claims, grant: grantClaim };
   const signature = createJwksVerifier({ rules, algorithms, typ, key: keys.find, skewSeconds, clock });
   if (introspector === null) return signature;
   return createIntrospectionVerifier({

@@ -1,4 +1,5 @@
 import { type Refusal, refuse, sha256Hex } from '../base/index.ts';
+import { actorsOf } from './actors.ts';
 import { confirmationOf } from './confirmation.ts';
 import { claimOf } from './jwt.ts';
 import type { Principal } from './principal.ts';
@@ -55,6 +56,9 @@ export function verifiedToken(claims: Claims, rules: ClaimRules, token: string):
   if (scopes === null) return unusable('a claim with scopes is neither a string nor a list of strings');
   const confirmation = confirmationOf(claimOf(claims, 'cnf'));
   if (confirmation === 'unusable') return unusable('cnf asks for a proof that cannot be checked');
+  const actors = actorsOf(claimOf(claims, 'act'));
+  if (actors === null) return unusable('act does not name who acts');
+  const issuedAt = claimOf(claims, 'iat');
   const principal: Principal = {
     issuer: rules.issuer,
     subject,
@@ -63,6 +67,8 @@ export function verifiedToken(claims: Claims, rules: ClaimRules, token: string):
     scopes,
     tokenId: textIn(claims, 'jti') ?? `sha256:${sha256Hex(token).slice(0, 32)}`,
     grantId: (rules.grant && textIn(claims, rules.grant)) || null,
+    actors,
+    issuedAt: typeof issuedAt === 'number' && Number.isFinite(issuedAt) ? issuedAt : null,
     expiresAt,
     audience,
     key: JSON.stringify([rules.issuer, subject, clientId]),

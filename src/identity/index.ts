@@ -14,6 +14,7 @@ export {
   type Presentation,
 } from './possession/possession.ts';
 export { ReplayGuard } from './possession/replay.ts';
+export { type SharedReplay, sharedReplay } from './possession/shared-replay.ts';
 export type { Principal } from './principal.ts';
 export {
   type ResourceMetadata,

@@ -16,6 +16,10 @@ export interface Principal {
   readonly tokenId: string;
   /** Grant that the token came from, where its issuer says so. */
   readonly grantId: string | null;
+  /** Who acts for the subject (RFC 8693 section 4.1), nearest first; empty where nobody else does. */
+  readonly actors: readonly string[];
+  /** Seconds since the Unix epoch; null where the token does not say. */
+  readonly issuedAt: number | null;
   /** Seconds since the Unix epoch. */
   readonly expiresAt: number;
   /** The token's audiences that matched. */

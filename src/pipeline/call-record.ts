@@ -133,6 +133,7 @@ function callerDetails({ principal, request, message, body }: Known): CallDetail
       token_audience: principal.audience,
       token_expires_at: timestamp(principal.expiresAt * 1000),
       grant_id: principal.grantId,
+      actor: principal.actors,
       ...kindOf(principal, request),
     }),
   };

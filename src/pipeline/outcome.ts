@@ -52,6 +52,7 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   token_binding: own(401),
   proof_invalid: own(401),
   proof_nonce: own(401),
+  proof_unavailable: own(503),
   issuer_unavailable: own(503),
   scope_missing: own(403),
   policy_denied: { status: 200, code: invalidParams },

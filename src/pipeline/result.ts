@@ -29,6 +29,7 @@ const results: Readonly<Record<RefusalCode, AuditResult>> = {
   token_binding: 'denied_auth',
   proof_invalid: 'denied_auth',
   proof_nonce: 'denied_auth',
+  proof_unavailable: 'error',
   issuer_unavailable: 'error',
   scope_missing: 'denied_scope',
   policy_denied: 'denied_policy',

@@ -72,7 +72,7 @@ export function createAssertionSigner(options: AssertionOptions): AssertionSigne
 function claimsOf({ audience, requestId, principal }: AssertedCall, issuer: string, now: number): object {
   const times = { jti: requestId, iat: now, exp: now + lifeSeconds };
   if (principal === null) return { iss: issuer, aud: audience, sub: issuer, ...times };
-  const { subject, clientId, organization, scopes } = principal;
+  const { subject, clientId, organization, scopes, actors } = principal;
   return {
     iss: issuer,
     aud: audience,
@@ -82,8 +82,14 @@ function claimsOf({ audience, requestId, principal }: AssertedCall, issuer: stri
     client_id: clientId,
     org: organization,
     scope: scopes.join(' '),
+    ...(actors.length > 0 && { act: chained(actors) }),
     ...times,
   };
+}
+
+/** RFC 8693 section 4.1: the nearest outside, who acted before it inside. */
+function chained([sub, ...before]: readonly string[]): object {
+  return before.length === 0 ? { sub } : { sub, act: chained(before) };
 }
 
 function keysAt(period: number, options: AssertionOptions) {

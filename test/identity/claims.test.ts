@@ -108,3 +108,24 @@ describe('claims by configuration', () => {
     assert.equal(code({}, { subject: 'constructor' }), 'token_claims');
   });
 });
+
+describe('who acts for the subject (RFC 8693 section 4.1)', () => {
+  const actors = (act: unknown) => {
+    const result = read({ act });
+    return typeof result === 'string' ? result : result.actors;
+  };
+  const chain = (depth: number): object => (depth === 0 ? { sub: 'x' } : { sub: 'x', act: chain(depth - 1) });
+
+  it('is the chain, nearest first, and nobody where there is none', () => {
+    assert.deepEqual(actors(undefined), []);
+    assert.deepEqual(actors({ sub: 'agent', iss: 'https://a', act: { sub: 'portal' } }), ['agent', 'portal']);
+  });
+
+  it('is not guessed: a token whose act names nobody is refused', () => {
+    const bad = [null, 'agent', [], {}, { sub: '' }, { sub: 1 }, { sub: ['a'] }, { sub: 'a', act: {} }];
+    for (const act of [...bad, { sub: 'x'.repeat(501) }, chain(8), chain(1_000)]) {
+      assert.equal(actors(act), 'token_claims');
+    }
+    assert.equal((actors(chain(7)) as readonly string[]).length, 8);
+  });
+});

@@ -127,6 +127,20 @@ describe('assertions to an upstream', () => {
     assert.notEqual(again.payload.jti, payload.jti);
   });
 
+  it('name who acts for the caller', async () => {
+    const act = { sub: 'agent', act: { sub: 'portal' } };
+    const token = await gateway.token('mcp:tools:read', {
+      act: { ...act, iss: 'https://x.example' },
+      jti: 'delegated',
+    });
+    assert.equal((await callTool(gateway.url, token, {})).status, 200);
+    const own = seen.findLast((one) => one['mcp-name'] === 'whoami');
+    const { payload } = await jwtVerify(String(own?.[header]), keys(), options);
+    assert.deepEqual(payload['act'], act);
+    const record = (await gateway.records()).find(({ token_id }) => token_id === 'delegated');
+    assert.deepEqual(JSON.parse(String(record?.actor)), ['agent', 'portal']);
+  });
+
   it('cannot be sent by a client: one of theirs is dropped, in any spelling', async () => {
     const forged = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.';
     for (const name of [header, 'X-Portcullis-Assertion', 'X-PORTCULLIS-ASSERTION']) {

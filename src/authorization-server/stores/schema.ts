@@ -108,6 +108,10 @@ const migrations: Migrations = {
     ) STRICT;
     CREATE INDEX upstream_connections_account ON upstream_connections (account_id);
     `,
+    `
+    -- Whose tokens: null is this authorization server, '*' every other issuer, else one issuer.
+    ALTER TABLE revocations ADD COLUMN issuer TEXT;
+    `,
   ],
 };
 

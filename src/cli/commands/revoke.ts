@@ -5,33 +5,39 @@ import { recordEvent } from '../record-event.ts';
 
 type Grants = ReturnType<typeof import('../../authorization-server/index.ts')['openGrants']>;
 
-const kinds = ['grant', 'client', 'user', 'jti'] as const;
+const kinds = ['grant', 'client', 'user', 'jti', 'subject'] as const;
 type Kind = (typeof kinds)[number];
 
 /** What a revocation did, as it is told and recorded. */
 interface Revoked {
-  readonly event: 'grant.revoked' | 'client.revoked' | 'user.revoked' | 'token.revoked';
+  readonly event: 'grant.revoked' | 'client.revoked' | 'user.revoked' | 'token.revoked' | 'subject.revoked';
   readonly grants: number;
   readonly text: string;
   readonly client_id?: string;
   readonly subject?: string;
-  readonly data: Readonly<Record<string, string | number>>;
+  readonly data: Readonly<Record<string, string | number | null>>;
 }
 
 /** `portcullis revoke`. */
 export const revoke: Command = {
   name: 'revoke',
   summary: 'end tokens: of a grant, a client, somebody, or one',
-  usage: ['grant ID | client ID | user NAME | jti ID [--data DIR]'],
+  usage: [
+    'grant ID | client ID | user NAME | jti ID [--data DIR]',
+    'subject ID | client ID | jti ID [--issuer URL] [--data DIR]',
+  ],
   words: ['KIND', 'ID'],
-  options: dataOptions,
+  options: {
+    issuer: { value: 'URL', help: 'tokens of this other issuer alone; without it, of every one' },
+    ...dataOptions,
+  },
   notes:
-    'A gateway that runs refuses the tokens within auth.revocation.withinSeconds (default 5) and ends their streams.\nWhoever may sign in can allow the access again: to keep somebody out, use users remove.',
+    'A gateway that runs refuses the tokens within auth.revocation.withinSeconds (default 5) and ends their streams.\nWhoever may sign in can allow the access again: to keep somebody out, use users remove.\nThose of other issuers (auth.issuers) that are out end too, whatever the issuer says; new ones are good.',
   async run(given, context) {
-    const { kind, id } = wanted(given, context);
+    const { kind, id, issuer } = wanted(given, context);
     const directory = await findDataDirectory(given, context);
     return withGrants(directory, context, async (grants) => {
-      const revoked = end(grants, kind, id);
+      const revoked = end(grants, { kind, id, issuer });
       const { event, client_id, subject, data } = revoked;
       await recordEvent(directory, context, {
         event,
@@ -93,7 +99,16 @@ function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '').slice(0, 200);
 }
 
-function wanted({ words: [kind, id] }: Given, { self }: CommandContext): { kind: Kind; id: string } {
+interface Wanted {
+  readonly kind: Kind;
+  readonly id: string;
+  /** Null: not named. */
+  readonly issuer: string | null;
+}
+
+function wanted(given: Given, { self }: CommandContext): Wanted {
+  const [kind, id] = given.words;
+  const issuer = given.text('issuer') ?? null;
   const known = kinds.find((one) => one === kind);
   if (known === undefined) {
     throw new UsageError(
@@ -104,10 +119,15 @@ function wanted({ words: [kind, id] }: Given, { self }: CommandContext): { kind:
   if (id === undefined || id.length === 0 || id.length > 2048) {
     throw new UsageError(`the ${known === 'user' ? 'name' : 'id'} is missing`, `see ${self} grants list`);
   }
-  return { kind: known, id };
+  if (issuer !== null && (known === 'grant' || known === 'user')) {
+    throw new UsageError(`a ${known} is of this gateway`, 'leave --issuer out');
+  }
+  return { kind: known, id, issuer };
 }
 
-function end(grants: Grants, kind: Kind, id: string): Revoked {
+function end(grants: Grants, { kind, id, issuer }: Wanted): Revoked {
+  if (issuer !== null && kind !== 'grant' && kind !== 'user')
+    return endElsewhere(grants, { kind, id, issuer });
   switch (kind) {
     case 'grant': {
       const found = grants.find(id);
@@ -128,11 +148,28 @@ function end(grants: Grants, kind: Kind, id: string): Revoked {
       const text = `Revoked ${counted(count)} of ${printable(id)}, and signed them out.`;
       return { event: 'user.revoked', grants: count, text, subject, data: { grants: count } };
     }
+    case 'subject':
+      return endElsewhere(grants, { kind, id, issuer: null });
     case 'jti': {
       grants.endToken(id);
       return { event: 'token.revoked', grants: 0, text: 'Revoked this token.', data: { jti: id } };
     }
   }
+}
+
+type Elsewhere = Omit<Wanted, 'kind'> & { readonly kind: 'client' | 'jti' | 'subject' };
+
+/** Tokens that this gateway does not issue: they end here, whatever their issuer knows. */
+function endElsewhere(grants: Grants, { kind, id, issuer }: Elsewhere): Revoked {
+  grants.endElsewhere(kind, id, issuer);
+  const of = issuer === null ? 'every other issuer' : printable(issuer);
+  const data = { issuer, ...(kind === 'jti' && { jti: id }) };
+  const event = ({ client: 'client.revoked', jti: 'token.revoked', subject: 'subject.revoked' } as const)[
+    kind
+  ];
+  const who = kind === 'client' ? { client_id: id } : kind === 'subject' ? { subject: id } : {};
+  const what = kind === 'jti' ? 'this token' : `the tokens of this ${kind} that are out`;
+  return { event, grants: 0, text: `Revoked ${what}, of ${of}.`, ...who, data };
 }
 
 function counted(count: number): string {

@@ -5,6 +5,7 @@ import { BoundedMap } from '../bounded-map.ts';
 import { readJwt } from '../jwt.ts';
 import type { Nonces } from './nonces.ts';
 import type { ReplayGuard } from './replay.ts';
+import type { SharedReplay } from './shared-replay.ts';
 
 /** Asymmetric alone (RFC 9449 section 11.6); what the clients in use sign with. */
 export const dpopAlgorithms = ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256'] as const;
@@ -28,6 +29,8 @@ export interface ProofContext {
   /** The URL that clients type; never taken from the Host header. */
   readonly resource: string;
   readonly replay: ReplayGuard;
+  /** What other machines have seen; null where there are none. */
+  readonly shared: SharedReplay | null;
   /** Null where no nonce is asked for. */
   readonly nonces: Nonces | null;
   readonly keys: ProofKeys;
@@ -115,13 +118,24 @@ function isSameUrl(htu: unknown, resource: string): boolean {
   return url.href === new URL(resource).href;
 }
 
-function replayed(proof: string, { replay }: ProofContext): Refusal | null {
+async function replayed(proof: string, { replay, shared }: ProofContext): Promise<Refusal | null> {
   const verdict = replay.note(proof);
-  if (verdict === 'first') return null;
+  if (verdict === 'first') return shared && seenElsewhere(proof, shared);
   if (verdict === 'seen') return invalid('the proof was used before');
   return refuse('limit_concurrency', 'Too many proofs of possession at the moment', {
     limit: { layer: 'proofs', retryAfterMs: proofLifetimeMs, limit: 0, remaining: 0 },
   });
+}
+
+/** Where nobody can say whether it was used, it counts as used: the proof is all that ties the token to its holder. */
+async function seenElsewhere(proof: string, shared: SharedReplay): Promise<Refusal | null> {
+  try {
+    const isFirst = await shared.note(proof, proofLifetimeMs);
+    return isFirst ? null : invalid('the proof was used before, at another gateway');
+  } catch (error) {
+    const detail = `proofs of possession cannot be compared: ${messageOf(error)}`;
+    return refuse('proof_unavailable', 'The proof of possession cannot be checked at the moment', { detail });
+  }
 }
 
 function invalid(detail: string): Refusal {

@@ -3,6 +3,7 @@ import type { Confirmation } from '../confirmation.ts';
 import { checkProof, createProofKeys } from './dpop.ts';
 import type { Nonces } from './nonces.ts';
 import type { ReplayGuard } from './replay.ts';
+import type { SharedReplay } from './shared-replay.ts';
 
 export type DpopMode = 'off' | 'allowed' | 'required';
 
@@ -36,11 +37,12 @@ export interface PossessionOptions {
   readonly resource: string;
   /** One for the process: a proof is good once, whatever was reloaded since. */
   readonly replay: ReplayGuard;
+  readonly shared?: SharedReplay | null;
   readonly nonces: Nonces | null;
   readonly clock: Clock;
 }
 
-export function createPossession({ mode, ...options }: PossessionOptions): Possession {
+export function createPossession({ mode, shared = null, ...options }: PossessionOptions): Possession {
   const keys = createProofKeys();
   return async (token, confirmation, presentation) => {
     const { scheme, proof, httpMethod } = presentation;
@@ -52,7 +54,7 @@ export function createPossession({ mode, ...options }: PossessionOptions): Posse
     if (mode === 'off') return mismatch('DPoP is off for this server');
     if (key === null) return mismatch('the token is not bound to a key');
     if (proof === null) return refuse('proof_invalid', 'The proof of possession is missing');
-    return checkProof(proof, { token, key, httpMethod, keys, ...options });
+    return checkProof(proof, { token, key, httpMethod, keys, shared, ...options });
   };
 }
 

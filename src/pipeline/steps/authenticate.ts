@@ -26,6 +26,7 @@ export async function authenticate(call: ReceivedCall, runtime: Runtime): Promis
 const unsuspicious: ReadonlySet<RefusalCode> = new Set([
   'token_missing',
   'issuer_unavailable',
+  'proof_unavailable',
   'proof_nonce',
 ]);
 
