@@ -4,6 +4,9 @@
  */
 const hidden = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
+/** Most texts: nothing in them to look for, character by character. */
+const plain = /^[ -~\n\t\r]*$/;
+
 /** Where such a character belongs: between the parts of an emoji, after one, or in scripts that join by it. */
 const emoji = /[\p{Extended_Pictographic}\p{Emoji_Component}]$/u;
 const emojiAhead = /^\p{Extended_Pictographic}/u;
@@ -12,6 +15,7 @@ const joining =
 
 /** @returns code points such as `U+200B`, each once, at most eight */
 export function hiddenCharacters(text: string): string[] {
+  if (plain.test(text)) return [];
   const found = new Set<string>();
   for (const match of text.matchAll(hidden)) {
     if (isOrdinary(match[0], text, match.index)) continue;
@@ -30,6 +34,7 @@ function isOrdinary(character: string, text: string, at: number): boolean {
 }
 
 export function withoutHidden(text: string): string {
+  if (plain.test(text)) return text.replace(/[\n\t\r]/g, ' ');
   return text.replace(hidden, (character) => (/[\n\t\r]/.test(character) ? ' ' : ''));
 }
 
@@ -82,11 +87,13 @@ const lookAlikes: ReadonlyMap<string, string> = new Map(
 
 /** The text as its letters look: compatibility forms and look-alikes become the Latin letters that they pass for. */
 export function asItLooks(text: string): string {
+  if (plain.test(text)) return withoutHidden(text);
   return [...withoutHidden(text).normalize('NFKC')].map((one) => lookAlikes.get(one) ?? one).join('');
 }
 
 /** A word of Latin letters with a look-alike among them. @returns the first such word */
 export function mixedWord(text: string): string | null {
+  if (plain.test(text)) return null;
   for (const [word] of text.matchAll(/[\p{L}\p{M}\d_]{2,64}/gu)) {
     if (
       /\p{Script=Latin}/u.test(word) &&

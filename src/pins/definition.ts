@@ -18,7 +18,9 @@ export interface UnreadableDefinition {
 }
 
 /** Definitions larger than this are not shown to anyone: nobody reviews them. */
-export const maxDefinitionCharacters = 128 * 1024;
+export const maxDefinitionCharacters = 64 * 1024;
+/** The same for one text in it. Bounds the time that looking for cues takes, too. */
+const maxTextCharacters = 16 * 1024;
 const maxDepth = 48;
 
 /**
@@ -36,6 +38,9 @@ export function readDefinition(tool: Json | undefined): Definition | UnreadableD
   const own = withoutReplaced(tool);
   try {
     // Throws for what has no such form: a lone surrogate, a number that overflowed.
+    const long = longestText(own);
+    if (long > maxTextCharacters)
+      return { name, unreadable: `a text of more than ${maxTextCharacters} characters` };
     const text = canonicalize(own) ?? '';
     if (text.length > maxDefinitionCharacters)
       return { name, unreadable: `larger than ${maxDefinitionCharacters} characters` };
@@ -59,6 +64,16 @@ function withoutReplaced(tool: JsonObject): JsonObject {
   if (!isObject(meta)) return meta === undefined ? rest : { ...rest, _meta: meta };
   const { securitySchemes: __, ...kept } = meta;
   return Object.keys(kept).length === 0 ? rest : { ...rest, _meta: kept };
+}
+
+function longestText(value: Json): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  return Math.max(
+    0,
+    ...Object.keys(value).map((key) => key.length),
+    ...Object.values(value).map(longestText),
+  );
 }
 
 function isDeeperThan(value: Json, levels: number): boolean {

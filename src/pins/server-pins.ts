@@ -17,8 +17,13 @@ const maxStates = 50_000;
 /** Different definitions of one tool that are looked at one by one. */
 const maxVariants = 32;
 
+/** Text of new definitions that is looked at in one list; the rest waits for the next one, unseen. */
+const maxGradedCharacters = 256 * 1024;
+
 interface Tool {
   pin: Definition | null;
+  /** What was found in each definition seen so far. */
+  readonly graded: Map<string, Finding[]>;
   readonly approved: Set<string>;
   /** Hashes that were told of already. */
   told: Set<string>;
@@ -28,6 +33,8 @@ interface OneList {
   readonly caller: string;
   readonly first: boolean;
   readonly twice: ReadonlySet<string>;
+  /** Characters that may still be looked at. */
+  budget: number;
 }
 
 type Read = Definition | UnreadableDefinition;
@@ -101,10 +108,11 @@ export class PinnedServer implements ServerPins {
       caller: caller === null ? '' : this.#digest(caller),
       first: !this.#met,
       twice: repeated(read),
+      budget: maxGradedCharacters,
     };
     const held = this.#held.size;
     const seen = read.map((one) => one !== null && this.#seeOne(one, list));
-    if (list.first && (whole || this.#ownLists)) this.#meet(read.length);
+    if (list.first && list.budget >= 0 && (whole || this.#ownLists)) this.#meet(read.length);
     if (!this.#write()) return tools.map(() => false);
     if (this.#overtaken) {
       this.#overtaken = false;
@@ -119,6 +127,7 @@ export class PinnedServer implements ServerPins {
     if (!this.#tools.has(found.name) && this.#tools.size >= maxTools) return false;
     const tool = this.#tool(found.name);
     const findings = this.#findingsOf(found, tool, list);
+    if (findings === 'later') return false;
     if (isUnreadable(found) || (findings !== null && gradeOf(findings) === 'high')) {
       this.#hold(found, findings ?? [], list);
       return false;
@@ -130,15 +139,25 @@ export class PinnedServer implements ServerPins {
     return true;
   }
 
-  /** @returns null for exactly what is pinned or was approved */
-  #findingsOf(found: Read, tool: Tool, list: OneList): Finding[] | null {
+  /** @returns null for exactly what is pinned or was approved; `later` when one list has brought too much to look at */
+  #findingsOf(found: Read, tool: Tool, list: OneList): Finding[] | null | 'later' {
     if (isUnreadable(found)) return [finding('high', 'unreadable', '', found.unreadable)];
     if (list.twice.has(found.name)) {
       return [finding('high', 'unreadable', '', 'is listed twice, with different definitions')];
     }
     if (found.hash === tool.pin?.hash || tool.approved.has(found.hash)) return null;
-    if (tool.pin === null) return this.#firstSight(found, list);
-    const graded = [...gradeChange(tool.pin, found), ...this.#foreign(found, tool.pin)];
+    const known = tool.graded.get(found.hash);
+    if (known) return known;
+    list.budget -= found.text.length;
+    if (list.budget < 0) return 'later';
+    const findings =
+      tool.pin === null ? this.#firstSight(found, list) : this.#gradeChange(found, tool, tool.pin);
+    if (tool.graded.size < maxVariants) tool.graded.set(found.hash, findings);
+    return findings;
+  }
+
+  #gradeChange(found: Definition, tool: Tool, pin: Definition): Finding[] {
+    const graded = [...gradeChange(pin, found), ...this.#foreign(found, pin)];
     if (this.#registry.changes === 'strict') {
       graded.unshift(finding('high', 'changed', '', 'is not the definition that is pinned'));
     }
@@ -265,12 +284,13 @@ export class PinnedServer implements ServerPins {
       this.#names.set(skeleton, [...this.namesLike(skeleton), definition.name]);
     }
     tool.pin = definition;
+    tool.graded.clear();
   }
 
   #tool(name: string): Tool {
     let tool = this.#tools.get(name);
     if (tool === undefined) {
-      tool = { pin: null, approved: new Set(), told: new Set() };
+      tool = { pin: null, graded: new Map(), approved: new Set(), told: new Set() };
       this.#tools.set(name, tool);
     }
     return tool;

@@ -69,7 +69,14 @@ function viewOfTool(tool: Json, call: AuthorizedCall): JsonObject | null {
 function withTools(json: JsonObject, result: JsonObject, tools: Json[], call: AuthorizedCall): JsonObject {
   // The list depends on the caller: no cache may give it to another (MCP 2026-07-28 server/utilities/caching).
   const cache = call.era === 'modern' || 'cacheScope' in result ? { cacheScope: 'private' } : {};
-  return { ...json, result: { ...result, tools, ...cache } };
+  return { ...withoutTwins(json, 'result'), result: { ...withoutTwins(result, 'tools'), tools, ...cache } };
+}
+
+/** Some clients read member names in any letter case: what is beside `tools` in another is a list that nobody has looked at. */
+function withoutTwins(object: JsonObject, name: string): JsonObject {
+  return Object.fromEntries(
+    Object.entries(object).filter(([key]) => key === name || key.toLowerCase() !== name),
+  );
 }
 
 /** By UTF-16 code units, not by locale: the same on every machine. */
