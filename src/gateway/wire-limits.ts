@@ -2,6 +2,7 @@ import type { AuditTrail } from '../audit/index.ts';
 import { type Clock, type Log, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import {
+  createLeases,
   createLimiter,
   createRedisCounters,
   createSharedLimiter,
@@ -33,8 +34,15 @@ export async function openLimits(config: Config, parts: LimitParts): Promise<Ope
   const events = storeEvents(config, parts);
   const { clock, log, word } = parts;
   if (parts.redis !== null) {
-    const shared = createSharedLimiter({ remote: createRedisCounters(parts.redis), local, clock, ...events });
-    return { limiter: shared, close: async () => shared.close() };
+    const counters = createRedisCounters(parts.redis);
+    const most = config.redis?.leases?.most ?? 1;
+    const leases = most > 1 ? createLeases(counters, { most, clock }) : null;
+    const shared = createSharedLimiter({ remote: leases ?? counters, local, clock, ...events });
+    const close = async () => {
+      shared.close();
+      leases?.close();
+    };
+    return { limiter: shared, close };
   }
   const keeper = await joinKeeper({ dataDir: config.data, word, memory: local, clock, log });
   const shared = createSharedLimiter({ remote: keeper, local, clock, ...events });

@@ -23,4 +23,5 @@ export {
   type RemoteCounters,
   type SharedLimiterOptions,
 } from './shared/limiter.ts';
+export { createLeases, type LeaseOptions } from './stores/leases.ts';
 export { createRedisCounters, type RedisCounters } from './stores/redis.ts';

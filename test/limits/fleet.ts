@@ -21,6 +21,8 @@ export interface Member {
   readonly child: ChildProcess;
   /** Calls `echo` and gives the HTTP status. */
   call(token: string): Promise<Response>;
+  /** Calls `delete_note`, which may destroy. */
+  destroy(token: string): Promise<Response>;
   /** Ends it in order. */
   stop(): Promise<void>;
   kill(): Promise<void>;
@@ -61,6 +63,7 @@ export async function startFleet(rest: string, environment: Record<string, strin
       url,
       child,
       call: (token) => callTool(url, token, 'echo', { text: 'x' }),
+      destroy: (token) => callTool(url, token, 'delete_note', {}),
       stop: () => ended(() => child.send('stop')),
       kill: () => ended(() => child.kill('SIGKILL')),
     };

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Secret, silentLog } from '../../src/base/index.ts';
-import { createRedisCounters, type LimitDemand, type RedisCounters } from '../../src/limits/index.ts';
+import { Secret, silentLog, systemClock } from '../../src/base/index.ts';
+import {
+  createLeases,
+  createRedisCounters,
+  type LimitDemand,
+  type RedisCounters,
+} from '../../src/limits/index.ts';
 import { connectRedis, type RedisConnection } from '../../src/store/index.ts';
 import { until } from '../gateway/support.ts';
 import { isRedisInstalled, type RedisServer, startRedis } from '../support/redis/index.ts';
@@ -146,6 +151,30 @@ describe('counters in Redis', { skip }, () => {
     await server.command('SCRIPT', 'FLUSH');
     const verdicts = await Promise.all(Array.from({ length: 10 }, () => counters.take([demand])));
     assert.equal(verdicts.filter(({ admitted }) => admitted).length, 2);
+  });
+
+  it('leases never pay for more than the limit, and low limits are exact', async (t) => {
+    const limit = limitOf(200, 3_600_000);
+    const shared = demandOf('client', `key-${names++}`, limit);
+    const low = demandOf('tool', `key-${names++}`, limitOf(30, 3_600_000));
+    const gateways = [1, 2].map(() => createLeases(counters, { most: 100, clock: systemClock }));
+    t.after(() => gateways.map((gateway) => gateway.close()));
+    const passed = async (demands: LimitDemand[], calls: number): Promise<number> => {
+      const verdicts = await Promise.all(
+        Array.from({ length: calls }, (_, i) => gateways[i % 2]?.admit(demands, performance.now())),
+      );
+      return verdicts.filter((verdict) => verdict?.admitted).length;
+    };
+    assert.equal(await passed([low], 100), 30);
+    let total = 0;
+    for (let round = 0; round < 10; round++) total += await passed([shared], 50);
+    // A lease holds a twentieth of 200 at most: what the two may miss.
+    assert.ok(total <= 200 && total >= 200 - 2 * 10, `${total}`);
+    const rest = () => passed([shared], 20);
+    await until(async () => {
+      total += await rest();
+      assert.equal(total, 200, 'what was held and not used comes back');
+    }, 5000);
   });
 
   it('a clock that the server sets back delays by one burst at most', async () => {
