@@ -9,8 +9,8 @@ export type Row = Record<string, SqlValue>;
 export interface Statement {
   /** Takes positional values for `?` too: three times as fast for wide rows. */
   run(parameters?: Record<string, SqlValue> | readonly SqlValue[]): { changes: number };
-  get(parameters?: Record<string, SqlValue>): Row | undefined;
-  all(parameters?: Record<string, SqlValue>): Row[];
+  get(parameters?: Readonly<Record<string, SqlValue>>): Row | undefined;
+  all(parameters?: Readonly<Record<string, SqlValue>>): Row[];
 }
 
 /** The embedded store. Small on purpose: better-sqlite3 could stand behind it. */

@@ -10,6 +10,16 @@ export {
 } from './db.ts';
 export { makePrivateDirectory } from './directory.ts';
 export {
+  connectPostgres,
+  migratePostgres,
+  type PgMigrations,
+  type PgQueries,
+  type PgValue,
+  type Postgres,
+  type PostgresOptions,
+  postgresPlace,
+} from './postgres.ts';
+export {
   connectRedis,
   type RedisConnection,
   type RedisOptions,

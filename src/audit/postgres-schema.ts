@@ -1,0 +1,108 @@
+import type { PgMigrations, PgQueries } from '../store/index.ts';
+import type { AuditEntry } from './entry.ts';
+
+// The trail in PostgreSQL: the tables and columns of the SQLite file under the same names, in the schema `portcullis`.
+
+/** Columns beside the text, for queries. All are text: they compare as they do in SQLite. */
+export const pgTextColumns = [
+  'phase',
+  'timestamp',
+  'request_id',
+  'client_id',
+  'subject',
+  'tool_name',
+  'arguments_hash',
+  'result',
+  'result_class',
+  'reason',
+  'organization',
+  'token_id',
+  'token_ref',
+  'address',
+  'server',
+  'event',
+] as const;
+
+/** The value of such a column: what the entry says under this name. */
+export function textColumnOf({ record }: AuditEntry, column: (typeof pgTextColumns)[number]): string | null {
+  const value = (record as unknown as Readonly<Record<string, unknown>>)[column];
+  return typeof value === 'string' ? value : null;
+}
+
+/**
+ * `heads` has where each chain ends: an append takes its row first, so two never mix, and one of an earlier connection
+ * that comes late finds that `epoch` has changed, and fails. `at` is the server's time of the append, never earlier
+ * than the one before in the same chain: a month's partition holds one stretch of each chain.
+ * The triggers stop accidents; whoever owns the tables can drop them, and `audit verify` finds what was done then.
+ */
+export const pgAuditMigrations: PgMigrations = {
+  name: 'audit',
+  steps: [
+    `CREATE TABLE portcullis.writers (
+      id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      writer text COLLATE "C" NOT NULL UNIQUE
+    );
+    CREATE TABLE portcullis.heads (
+      writer integer PRIMARY KEY REFERENCES portcullis.writers (id),
+      position bigint NOT NULL,
+      hash bytea,
+      epoch integer NOT NULL,
+      at timestamptz NOT NULL
+    );
+    CREATE SEQUENCE portcullis.records_seq;
+    CREATE TABLE portcullis.records (
+      seq bigint NOT NULL DEFAULT nextval('portcullis.records_seq'),
+      at timestamptz NOT NULL,
+      writer integer NOT NULL,
+      position bigint NOT NULL,
+      entry text NOT NULL,
+      hash bytea NOT NULL,
+      latency_ms double precision,
+      ${pgTextColumns.map((column) => `${column} text COLLATE "C"`).join(',\n      ')},
+      UNIQUE (writer, position, at)
+    ) PARTITION BY RANGE (at);
+    CREATE INDEX records_request ON portcullis.records (request_id) WHERE request_id IS NOT NULL;
+    CREATE INDEX records_timestamp ON portcullis.records (timestamp, seq) WHERE phase <> 'intent';
+    ${['client_id', 'subject', 'tool_name', 'token_id', 'address', 'organization', 'arguments_hash']
+      .map(
+        (column) =>
+          `CREATE INDEX records_${column} ON portcullis.records (${column}, timestamp) WHERE phase <> 'intent' AND ${column} IS NOT NULL;`,
+      )
+      .join('\n    ')}
+    CREATE INDEX records_reason ON portcullis.records (reason, timestamp) WHERE phase <> 'intent' AND reason <> 'ok';
+    CREATE INDEX records_result ON portcullis.records (result, timestamp) WHERE phase <> 'intent' AND result <> 'success';
+    CREATE INDEX records_class ON portcullis.records (result_class, timestamp) WHERE phase <> 'intent' AND result_class <> 'success';
+    CREATE INDEX records_event ON portcullis.records (event, timestamp) WHERE phase <> 'intent' AND event IS NOT NULL;
+    CREATE TABLE portcullis.open_calls (
+      request_id text COLLATE "C" PRIMARY KEY
+    );
+    CREATE FUNCTION portcullis.refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$;
+    CREATE TRIGGER records_no_change BEFORE UPDATE OR DELETE ON portcullis.records
+      FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_change();
+    CREATE TRIGGER records_no_truncate BEFORE TRUNCATE ON portcullis.records
+      FOR EACH STATEMENT EXECUTE FUNCTION portcullis.refuse_change();
+    CREATE TRIGGER writers_no_change BEFORE UPDATE OR DELETE ON portcullis.writers
+      FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_change();`,
+  ],
+};
+
+const monthsAhead = 2;
+
+/** Makes the partitions of this month and the next ones. Several may do so at once. */
+export async function preparePartitions({ query }: PgQueries): Promise<void> {
+  const { rows } = await query(
+    `SELECT to_char(month, 'YYYYMM') AS name, to_char(month, 'YYYY-MM-DD') AS first,
+            to_char(month + interval '1 month', 'YYYY-MM-DD') AS after
+     FROM generate_series(date_trunc('month', now()), date_trunc('month', now()) + $1 * interval '1 month', interval '1 month') AS month
+     WHERE to_regclass('portcullis.records_' || to_char(month, 'YYYYMM')) IS NULL`,
+    [monthsAhead],
+  );
+  // The values are the server's own digits and hyphens: DDL takes no parameters.
+  for (const { name, first, after } of rows) {
+    await query(
+      `CREATE TABLE IF NOT EXISTS portcullis.records_${name} PARTITION OF portcullis.records
+       FOR VALUES FROM ('${first} 00:00:00+00') TO ('${after} 00:00:00+00')`,
+    );
+  }
+}

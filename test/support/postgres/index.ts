@@ -1,0 +1,1 @@
+export { isPostgresInstalled, type PostgresServer, startPostgres } from './server.ts';
