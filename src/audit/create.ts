@@ -1,15 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Clock, type Log, messageOf, OperationError } from '../base/index.ts';
+import type { AuditCopyConfig, PostgresConfig } from '../config/index.ts';
+import { postgresPlace } from '../store/index.ts';
+import type { CopyState } from './copies/copier.ts';
+import { type CopyMeans, createCopies } from './copies/create.ts';
+import { withCopies } from './copies/fan-out.ts';
 import { createStamp, type Stamp, writeCall, writeEvent } from './record.ts';
 import { auditFile } from './schema.ts';
+import { postgresSink } from './sinks/postgres.ts';
+import type { AuditSink } from './sinks/sink.ts';
 import { sqliteSink } from './sinks/sqlite.ts';
 import type { AuditTrail } from './trail.ts';
 import { Writer } from './writer.ts';
 
 export interface AuditTrailOptions {
-  /** Created with mode 0700 where it is missing. The trail is `audit.db` in it, mode 0600. */
+  /** Created with mode 0700 where it is missing. The trail is `audit.db` in it, mode 0600, unless `postgres` has it. */
   readonly dataDir: string;
+  /** Keeps the trail instead of `dataDir`. */
+  readonly postgres?: PostgresConfig | null;
   readonly clock: Clock;
   readonly log: Log;
   /** Records that may wait for the disk before intents are refused. 20,000 by default. */
@@ -22,43 +31,67 @@ export interface AuditTrailOptions {
   readonly maxBytes?: number;
   /** How long `close` tries to write what waits while the store fails. 5,000 by default. */
   readonly closeWithinMs?: number;
+  /** Places that get copies. None by default. */
+  readonly copies?: { readonly configs: readonly AuditCopyConfig[]; readonly means: CopyMeans };
 }
 
-export interface SqliteAuditTrail extends AuditTrail {
+export interface OpenAuditTrail extends AuditTrail {
   /** Names this process's entries in the store: a UUID. */
   readonly writer: string;
+  /** The file, or host and database. */
   readonly file: string;
+  /** What became of the copies. */
+  copies(): readonly CopyState[];
 }
 
 /**
  * Opens the trail. Several processes may write to one directory.
  * @throws OperationError when the store cannot be opened: the product must not start without it.
  */
-export async function createAuditTrail(options: AuditTrailOptions): Promise<SqliteAuditTrail> {
-  const file = auditFile(options.dataDir);
+export async function createAuditTrail(options: AuditTrailOptions): Promise<OpenAuditTrail> {
+  const file = options.postgres ? postgresPlace(options.postgres.url) : auditFile(options.dataDir);
   const id = randomUUID();
-  const stamp = createStamp(options.clock, `${hostname()}:${process.pid}`);
+  const closeWithinMs = options.closeWithinMs ?? 5_000;
+  const { clock, log } = options;
+  const stamp = createStamp(clock, `${hostname()}:${process.pid}`);
+  const { configs, means } = options.copies ?? { configs: [], means: null };
+  const copies = createCopies({ configs, means, writer: id, clock, log, tell: (event) => tell(event) });
   const writer = new Writer({
-    sink: sqliteSink({
-      file,
-      writer: id,
-      busyTimeoutMs: options.busyTimeoutMs ?? 5_000,
-      maxBytes: options.maxBytes ?? 0,
-    }),
+    sink: withCopies(storeOf(options, id), copies),
     writer: id,
     stamp,
     clock: options.clock,
     log: options.log,
     bounds: { records: options.queueRecords ?? 20_000, bytes: options.queueBytes ?? 32 * 1024 * 1024 },
-    closeWithinMs: options.closeWithinMs ?? 5_000,
+    closeWithinMs,
   });
   await writer.open().catch((error: unknown) => {
     throw new OperationError(`cannot open the audit trail ${file}: ${messageOf(error)}`, {
-      hint: 'check that the directory is writable, or name another one with --data',
+      hint: options.postgres
+        ? 'check that the database is there and that this user may create in it'
+        : 'check that the directory is writable, or name another one with --data',
       cause: error,
     });
   });
-  return { ...trailOf(writer, stamp), writer: id, file };
+  const trail = trailOf(writer, stamp);
+  const tell = trail.event;
+  return {
+    ...trail,
+    async close() {
+      copies.stopBlocking();
+      await trail.close();
+      await copies.close(closeWithinMs);
+    },
+    writer: id,
+    file,
+    copies: copies.state,
+  };
+}
+
+function storeOf(options: AuditTrailOptions, writer: string): AuditSink {
+  const { dataDir, postgres, log, busyTimeoutMs = 5_000, maxBytes = 0 } = options;
+  if (postgres) return postgresSink({ url: postgres.url, writer, log });
+  return sqliteSink({ file: auditFile(dataDir), writer, busyTimeoutMs, maxBytes });
 }
 
 function trailOf(writer: Writer, stamp: Stamp): AuditTrail {

@@ -1,6 +1,8 @@
-export { type AuditTrailOptions, createAuditTrail, type SqliteAuditTrail } from './create.ts';
+export type { CopyState } from './copies/copier.ts';
+export type { CopyMeans } from './copies/create.ts';
+export { type AuditTrailOptions, createAuditTrail, type OpenAuditTrail } from './create.ts';
 export type { AuditEntry } from './entry.ts';
-export { type FollowOptions, followAudit } from './follow.ts';
+export { type Exporter, type ExportFormat, exporterFor, exportFormats } from './export/export.ts';
 export { formatJsonLine, formatRecord } from './format.ts';
 export { argumentsForm, argumentsHash } from './hash.ts';
 export { auditJsonSchema } from './json-schema.ts';
@@ -16,6 +18,12 @@ export {
   type StoredRecord,
   type StoredResult,
 } from './query.ts';
+export { type AuditStore, openAuditSource } from './read/open.ts';
+export { orphansOf, queryEntries, type TailOptions, tailEntries } from './read/read.ts';
+export type { AuditSource, Named } from './read/source.ts';
+export { type AuditStats, statsOf } from './read/stats.ts';
+export { storyOf } from './read/story.ts';
+export { type CallTrace, traceOf } from './read/trace.ts';
 export { type AuditReason, auditReasons } from './reasons.ts';
 export { redact } from './redact.ts';
 export {

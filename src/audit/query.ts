@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { messageOf, OperationError } from '../base/index.ts';
-import { type Db, openDbForReading, type Row, type SqlValue } from '../store/index.ts';
-import { type AuditResult, isResultClass } from './results.ts';
-import { auditFile, auditMigrations, storedEntryOf } from './schema.ts';
+import { type Db, openDbForReading } from '../store/index.ts';
+import type { AuditResult } from './results.ts';
+import { auditFile, auditMigrations } from './schema.ts';
+import { entryOf, pageOf } from './sql.ts';
 import type { CallEntry, EventEntry } from './trail.ts';
 
 /** Where a stored entry stands. */
@@ -41,6 +42,14 @@ export interface AuditFilter {
   readonly reason?: string;
   readonly requestId?: string;
   readonly server?: string;
+  /** The token's `jti`. */
+  readonly tokenId?: string;
+  /** As it is recorded, with its prefix. */
+  readonly argumentsHash?: string;
+  readonly organization?: string;
+  readonly address?: string;
+  /** Events of this name alone. */
+  readonly event?: string;
   /** Events too. Without it, records of calls alone. */
   readonly events?: boolean;
 }
@@ -68,7 +77,8 @@ export function* queryAudit(
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     let last: StoredEntry | undefined;
     while (left > 0) {
-      const rows = readPage(db, query, { last, count: Math.min(page, left) });
+      const { sql, parameters } = pageOf(query, { last, count: Math.min(page, left) });
+      const rows = db.prepare(sql).all(parameters);
       for (const row of rows) {
         last = entryOf(row);
         yield last;
@@ -98,7 +108,7 @@ export function openTrail(dataDir: string): Db {
   const file = auditFile(dataDir);
   if (!existsSync(file)) {
     throw new OperationError(`no audit trail at ${file}`, {
-      hint: 'name the data directory of the gateway with --data',
+      hint: 'name the data directory of the gateway with --data, or its --config where PostgreSQL has the trail',
     });
   }
   try {
@@ -107,72 +117,4 @@ export function openTrail(dataDir: string): Db {
     if (error instanceof OperationError) throw error;
     throw new OperationError(`cannot read the audit trail ${file}: ${messageOf(error)}`, { cause: error });
   }
-}
-
-/** Conditions on the columns that a filter names. */
-export function conditionsOf(filter: AuditFilter): { sql: string; parameters: Record<string, SqlValue> } {
-  const conditions: readonly [string, string | undefined][] = [
-    ['timestamp >= :since', filter.since],
-    ['timestamp < :until', filter.until],
-    ['client_id = :client', filter.client],
-    ['subject = :subject', filter.subject],
-    ['tool_name = :tool', filter.tool],
-    ['reason = :reason', filter.reason],
-    ['request_id = :requestId', filter.requestId],
-    ['server = :server', filter.server],
-    [
-      isResultClass(filter.result ?? '') ? 'result_class = :result' : 'result = :result',
-      filter.result === 'unknown' ? undefined : filter.result,
-    ],
-  ];
-  let sql = '';
-  const parameters: Record<string, SqlValue> = {};
-  for (const [condition, value] of conditions) {
-    if (value === undefined) continue;
-    sql += ` AND ${condition}`;
-    parameters[condition.slice(condition.indexOf(':') + 1)] = value;
-  }
-  return { sql, parameters };
-}
-
-/** The entry in a row of `records` joined with `writers` as `writer_name`. */
-export function entryOf(row: Row): StoredEntry {
-  const entry = storedEntryOf(row);
-  const stored = {
-    seq: Number(row['seq']),
-    writer: String(row['writer_name']),
-    position: Number(row['position']),
-    hash: Buffer.from(row['hash'] as Uint8Array).toString('hex'),
-  };
-  if (entry.phase !== 'intent') return { ...entry, ...stored };
-  return { ...entry, result: 'unknown', ...stored };
-}
-
-interface Place {
-  readonly last: StoredEntry | undefined;
-  readonly count: number;
-}
-
-function readPage(db: Db, query: AuditQuery, { last, count }: Place): Row[] {
-  const { sql, parameters } = conditionsOf(query);
-  const newest = query.order !== 'oldest';
-  const beyond = last ? ` AND (timestamp, seq) ${newest ? '<' : '>'} (:lastTimestamp, :lastSeq)` : '';
-  const sources = sourcesOf(query).map((source) => `SELECT * FROM records WHERE ${source}${sql}${beyond}`);
-  const direction = newest ? 'DESC' : 'ASC';
-  return db
-    .prepare(
-      `SELECT found.*, writers.writer AS writer_name
-       FROM (${sources.join(' UNION ALL ')} ORDER BY timestamp ${direction}, seq ${direction} LIMIT :count) AS found
-       JOIN writers ON writers.id = found.writer
-       ORDER BY timestamp ${direction}, seq ${direction}`,
-    )
-    .all({ ...parameters, count, ...(last && { lastTimestamp: last.timestamp, lastSeq: last.seq }) });
-}
-
-/** `phase <> 'intent'` in these words lets SQLite use the partial indexes. */
-function sourcesOf(query: AuditFilter): string[] {
-  const settled = query.events ? "phase <> 'intent'" : "phase <> 'intent' AND phase = 'outcome'";
-  const orphans = 'seq IN (SELECT seq FROM open_calls)';
-  if (query.result === 'unknown') return [orphans];
-  return query.result === undefined && query.reason === undefined ? [settled, orphans] : [settled];
 }

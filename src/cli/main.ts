@@ -3,6 +3,9 @@ import { didYouMean, readEnvironment } from '../config/index.ts';
 import { type Command, type CommandContext, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { alertsTest } from './commands/alerts.ts';
 import { auditQuery, auditTail } from './commands/audit.ts';
+import { auditExport } from './commands/audit-export.ts';
+import { auditStats } from './commands/audit-stats.ts';
+import { auditTrace } from './commands/audit-trace.ts';
 import { check } from './commands/check.ts';
 import { configCheck, configExplain } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
@@ -28,6 +31,9 @@ const commands: readonly Command[] = [
   check,
   auditTail,
   auditQuery,
+  auditTrace,
+  auditStats,
+  auditExport,
   report,
   pinsList,
   pinsDiff,

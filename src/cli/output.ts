@@ -1,3 +1,5 @@
+import { fstatSync, write } from 'node:fs';
+import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
 import type { Environment } from '../config/index.ts';
@@ -6,6 +8,8 @@ import type { Environment } from '../config/index.ts';
 export interface Output {
   /** The answer: stdout. */
   line(text?: string): void;
+  /** A part of the answer as it stands; resolves when there is room for more. */
+  write(text: string): Promise<void>;
   /** One line of JSON on stdout. */
   json(value: unknown): void;
   /** Anything beside the answer, such as errors and progress: stderr. */
@@ -28,6 +32,7 @@ export function terminalOutput(environment: Environment): Output {
   for (const stream of [stdout, stderr]) endQuietly(stream);
   return {
     line: (text = '') => void stdout.write(`${text}\n`),
+    write: (text) => new Promise((resolve) => stdout.write(text, () => resolve())),
     json: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
     note: (text) => void stderr.write(`${text}\n`),
     prompt: (text) => void stderr.write(text),
@@ -44,4 +49,34 @@ function endQuietly(stream: Writable): void {
     if (error.code === 'EPIPE') process.exit(0);
     throw error;
   });
+}
+
+/**
+ * Standard output for a stream of records. `process.stdout` stops the whole process while the reader of a pipe stalls;
+ * here such a reader keeps the promise waiting and nobody else.
+ */
+export function recordOutput(): (text: string) => Promise<void> {
+  const kind = fstatSync(1);
+  if (!kind.isFIFO() && !kind.isSocket()) return writeAll;
+  const pipe = new Socket({ fd: 1, readable: false, writable: true });
+  pipe.unref();
+  let failure: Error | null = null;
+  pipe.on('error', (error) => {
+    failure = error;
+  });
+  return (text) =>
+    new Promise((resolve, reject) => {
+      if (failure) reject(failure);
+      else pipe.write(text, (error) => (error ? reject(error) : resolve()));
+    });
+}
+
+async function writeAll(text: string): Promise<void> {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    const written = await new Promise<number>((resolve, reject) => {
+      write(1, rest, (error, count) => (error ? reject(error) : resolve(count)));
+    });
+    rest = rest.subarray(written);
+  }
 }

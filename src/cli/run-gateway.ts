@@ -17,6 +17,7 @@ import {
   type OptionSpec,
   UsageError,
 } from './command.ts';
+import { type Output, recordOutput } from './output.ts';
 import { announce } from './ready.ts';
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -44,17 +45,29 @@ export async function runGateway(run: Run, given: Given, context: CommandContext
   const { createLog, startGateway } = await import('../gateway/index.ts');
   const log = createLog(level);
   const stop = untilStopped(clock);
-  const gateway = await startGateway({ config, clock, log, environment });
+  const records = config.audit.also.some(({ kind }) => kind === 'stdout');
+  const writeOut = records ? { writeOut: recordOutput() } : {};
+  const gateway = await startGateway({ config, clock, log, environment, ...writeOut });
   const failures = await firstFailures(gateway, stop);
   if (run.needsServer && failures.length > 0) return failedToStart(gateway, failures);
   const unwatch = reloadOnChange(gateway, run, { log, context });
   // Last: whoever reads it may send signals at once.
-  announce(gateway, failures, { output, json, self, dataDir: config.data });
+  const teller = records ? besideRecords(output) : output;
+  announce(gateway, failures, { output: teller, json, self, dataDir: config.data });
   const reason = await stop;
   unwatch();
   if (!json) output.note(`${reason}: letting running calls finish (again: stop at once)`);
   await gateway.close();
   return exitCodes.ok;
+}
+
+/** Standard output carries records: everything else goes to stderr. */
+function besideRecords(output: Output): Output {
+  return {
+    ...output,
+    line: (text = '') => output.note(text),
+    json: (value) => output.note(JSON.stringify(value)),
+  };
 }
 
 /** A first `npx -y` may download for long: after this time the gateway is announced all the same. */

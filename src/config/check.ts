@@ -1,3 +1,4 @@
+import { checkCopies } from './audit-also.ts';
 import { checkConnect } from './connect.ts';
 import type { Finding } from './faults.ts';
 import { checkIssuers } from './issuers.ts';
@@ -19,6 +20,7 @@ export function checkTogether(config: PartialFileConfig): Finding[] {
     ...checkPaths(config.servers),
     ...checkAssertions(config.servers),
     ...checkConnect(config),
+    ...checkCopies(config),
     ...checkRules(config),
     ...checkAuth(config),
     ...checkObserve(config),

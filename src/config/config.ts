@@ -24,6 +24,8 @@ export interface Config {
   readonly data: string;
   /** What gateways on several machines share; null: each machine is alone. */
   readonly redis: RedisConfig | null;
+  /** Keeps the audit trail instead of `data`; null: it is in `data`. */
+  readonly postgres: PostgresConfig | null;
   /** Controls that record what they would refuse, and refuse nothing. */
   readonly observe: readonly Layer[];
   readonly servers: readonly ServerConfig[];
@@ -34,13 +36,54 @@ export interface Config {
   readonly resources: { readonly scope: string };
   readonly prompts: { readonly scope: string };
   readonly limits: LimitsConfig;
-  readonly audit: { readonly argumentsHash: 'sha256' };
+  readonly audit: {
+    readonly argumentsHash: 'sha256';
+    /** Places that get copies. */
+    readonly also: readonly AuditCopyConfig[];
+  };
   readonly pins: PinsConfig;
   readonly http: HttpConfig;
   /** Of every detection, by its key. */
   readonly detections: Thresholds;
   readonly alerts: AlertsConfig;
 }
+
+export interface PostgresConfig {
+  /** `postgres://user:password@host/database`, whole: it holds a password. */
+  readonly url: Secret;
+}
+
+/** `block`: calls wait while the queue is full; `drop`: records are left out of the copy, and counted. */
+export type AuditCopyConfig = {
+  readonly overflow: 'drop' | 'block';
+  readonly queueRecords: number;
+} & (
+  | {
+      readonly kind: 'file';
+      /** Absolute. */
+      readonly file: string;
+      readonly fsync: 'always' | 'never';
+      readonly maxBytes: number;
+      readonly maxAgeMs: number | null;
+      readonly keepFiles: number | null;
+    }
+  | { readonly kind: 'stdout' }
+  | {
+      readonly kind: 'otlp';
+      readonly url: string;
+      readonly headers: Readonly<Record<string, Secret>>;
+      readonly timeoutMs: number;
+    }
+  | {
+      readonly kind: 'webhook';
+      readonly url: string;
+      readonly secret: Secret;
+      readonly headers: Readonly<Record<string, Secret>>;
+      /** In one request, at most. */
+      readonly records: number;
+      readonly timeoutMs: number;
+    }
+);
 
 export interface ServerConfig {
   /** `[a-z0-9-]+`, unique. */

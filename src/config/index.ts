@@ -1,4 +1,5 @@
 export type {
+  AuditCopyConfig,
   AuthConfig,
   Config,
   EmbeddedAuthConfig,
@@ -10,6 +11,7 @@ export type {
   IssuerConfig,
   LimitsConfig,
   MachinesConfig,
+  PostgresConfig,
   RegisteredClientConfig,
   ServerConfig,
   SignInMethod,
@@ -24,6 +26,8 @@ export type { Environment } from './environment.ts';
 export type { Explained } from './explain.ts';
 export { configJsonSchema } from './json-schema.ts';
 export {
+  type AuditPlace,
+  auditPlace,
   type InspectedConfig,
   inspectConfig,
   type LoadedConfig,

@@ -14,6 +14,10 @@ const secretPositions = [
   'auth.issuers.*.introspection.clientSecret',
   'auth.embedded.clients.registered.*.secret',
   'alerts.webhook.secret',
+  'audit.also.*.headers.*',
+  'audit.also.*.webhook.headers.*',
+  'audit.also.*.webhook.secret',
+  'postgres.url',
 ];
 
 /** Prefixes by which issuers of keys mark them, private keys, and JWTs. Anchored or bounded: the text is untrusted. */

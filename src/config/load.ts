@@ -1,11 +1,12 @@
 import { access, constants } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ConfigurationError } from '../base/index.ts';
-import type { Config } from './config.ts';
+import type { Config, PostgresConfig } from './config.ts';
 import type { Environment } from './environment.ts';
 import { type Explained, explainConfig } from './explain.ts';
 import { type Finding, locate } from './faults.ts';
 import { describeNotEnforced } from './observe.ts';
+import { resolvePostgres } from './postgres.ts';
 import { check, isComplete, readSource } from './read.ts';
 import { resolveConfig, tlsFiles } from './resolve.ts';
 import type { PartialFileConfig } from './schema.ts';
@@ -64,6 +65,28 @@ export async function inspectConfig({
     servers: Object.keys(checked.sections.servers),
     notEnforced: describeNotEnforced(checked.sections),
   };
+}
+
+/** Where a gateway keeps what commands read, and the one secret that they need for it. */
+export interface AuditPlace {
+  /** Absolute. */
+  readonly data: string;
+  readonly postgres: PostgresConfig | null;
+}
+
+/**
+ * Reads a file and fetches the secret of `postgres:` alone.
+ * @throws ConfigurationError as `loadConfig` does
+ */
+export async function auditPlace({ file, cwd, environment }: LoadOptions): Promise<AuditPlace> {
+  const source = await readSource(file, cwd);
+  const { directory } = source;
+  const checked = check(source);
+  if (!isComplete(checked)) throw asError(checked.findings, source);
+  const { postgres, data } = checked.sections;
+  const fetched = await fetchSecrets({ postgres }, { environment, directory }, () => true);
+  if (fetched.findings.length > 0) throw asError(fetched.findings, source);
+  return { data: resolve(directory, data), postgres: resolvePostgres(postgres, fetched.secrets) };
 }
 
 /** The way from any source to a configuration. */

@@ -2,6 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import { Secret } from '../base/index.ts';
 import type { RateLimit, ToolLimit } from '../policy/index.ts';
 import { resolveAlerts } from './alerts.ts';
+import { resolveCopies } from './audit-also.ts';
 import { serverPathOf } from './check.ts';
 import { resolveClients } from './clients.ts';
 import type {
@@ -17,6 +18,7 @@ import { resolveDetections } from './detections.ts';
 import { resolveIssuers } from './issuers.ts';
 import { resolveMachines } from './machines.ts';
 import { observedLayers, resolveObservedAuthentication } from './observe.ts';
+import { resolvePostgres } from './postgres.ts';
 import { embeddedDefaults, type FileConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
 import { resolveSignIn } from './sign-in.ts';
@@ -39,6 +41,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     trustedProxies: file.trustedProxies.map(withPrefix),
     data: resolvePath(context.directory, file.data),
     redis: redis(file.redis, context.secrets),
+    postgres: resolvePostgres(file.postgres, context.secrets),
     observe: observedLayers(file),
     servers: Object.keys(file.servers).map((name) => server(name, publicUrl, { file, context })),
     auth: authentication(file.auth, context),
@@ -46,7 +49,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     resources: file.resources,
     prompts: file.prompts,
     limits: limits(file.limits),
-    audit: { argumentsHash: file.audit.argumentsHash },
+    audit: { argumentsHash: file.audit.argumentsHash, also: resolveCopies(file.audit.also, context) },
     pins: pins(file.pins, context.directory),
     http: file.http,
     detections: resolveDetections(file.detections),

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { alerts } from './alerts.ts';
+import { alsoShape } from './audit-also.ts';
 import { clientsShape, dpopModes } from './clients.ts';
 import { connect, vaultKey } from './connect.ts';
 import { detections } from './detections.ts';
 import { issuer } from './issuers.ts';
 import { machinesShape } from './machines.ts';
 import { observe, observedAuthentication } from './observe.ts';
+import { postgres } from './postgres.ts';
 import { fileReference, secretReference } from './secret-reference.ts';
 import { signInShape } from './sign-in.ts';
 import { staticKeys } from './static-keys.ts';
@@ -227,6 +229,7 @@ export const fileSchema = z.strictObject({
   trustedProxies: z.array(network).max(256).default([]),
   data: nonEmpty.meta({ description: 'Directory of the embedded store and the keys.' }),
   redis: redis.optional().meta({ description: 'What gateways on several machines share: limits.' }),
+  postgres: postgres.optional().meta({ description: 'Keeps the audit trail instead of the data directory.' }),
   mode: z
     .enum(['enforce', 'observe'])
     .default('enforce')
@@ -244,6 +247,7 @@ export const fileSchema = z.strictObject({
     .strictObject({
       durability: z.literal('strict').default('strict'),
       argumentsHash: z.literal('sha256').default('sha256'),
+      ...alsoShape,
     })
     .prefault({}),
   pins: pins.prefault({}).meta({ description: 'Definitions of tools, and what to make of their changes.' }),

@@ -2,11 +2,13 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Secret } from '../base/index.ts';
 import { alertSecretFault, alertSecretPath } from './alerts.ts';
+import { copyReferences } from './audit-also.ts';
 import { connectReferences, vaultKeyFault } from './connect.ts';
 import type { Environment } from './environment.ts';
 import type { Finding } from './faults.ts';
 import { issuerReferences, privateKeyFault } from './issuers.ts';
 import { clientReferences, jwksFault } from './machines.ts';
+import { postgresReferences, postgresUrlFault } from './postgres.ts';
 import { redisUrlFault } from './redis-url.ts';
 import type { PartialFileConfig, SecretReference } from './schema.ts';
 import { maxSecretBytes, runSecretCommand } from './secret-command.ts';
@@ -54,7 +56,7 @@ export async function fetchSecrets(
   return { secrets, findings };
 }
 
-function wantedSecrets({ servers, auth, redis, alerts }: PartialFileConfig): Wanted[] {
+function wantedSecrets({ servers, auth, redis, alerts, audit, postgres }: PartialFileConfig): Wanted[] {
   const provider = auth?.embedded ? auth.embedded.oidc : undefined;
   return [
     ...(provider
@@ -67,6 +69,8 @@ function wantedSecrets({ servers, auth, redis, alerts }: PartialFileConfig): Wan
     ...connectReferences(servers ?? {}, auth?.vaultKey),
     ...(redis ? [{ path: ['redis', 'url'], reference: redis.url }] : []),
     ...(alerts?.webhook ? [{ path: [...alertSecretPath], reference: alerts.webhook.secret }] : []),
+    ...copyReferences(audit?.also ?? []),
+    ...postgresReferences(postgres),
   ];
 }
 
@@ -141,7 +145,8 @@ function unusable(value: string, { path }: Wanted): Problem | null {
   if (path[0] === 'alerts') return alertSecretFault(value);
   if (path.at(-1) === 'jwks') return jwksFault(value);
   if (path.at(-1) === 'privateKey') return privateKeyFault(value);
-  if (path[3] === 'headers' && !/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) {
+  if (path[0] === 'postgres') return postgresUrlFault(value);
+  if (path.at(-2) === 'headers' && !/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) {
     return {
       message: 'the secret has characters that no header can carry',
       hint: 'store it as one line of plain text',

@@ -5,7 +5,6 @@ import { fits, walk } from './walk.ts';
  * What later versions will read. A security setting that is silently ignored is a hole, so each is refused by name.
  */
 const later: Readonly<Record<string, string>> = {
-  postgres: 'a shared store',
   approvals: 'approvals',
   encryption: 'encryption of the store',
   console: 'the settings of the console',
@@ -16,7 +15,6 @@ const later: Readonly<Record<string, string>> = {
   'tools.*.roles': 'rules by role',
   'audit.keep': 'retention',
   'audit.checkpoints': 'checkpoints',
-  'audit.also': 'further audit sinks',
 };
 
 /** The same for single values of keys that are known. */

@@ -47,6 +47,12 @@ export const duration = text((value) => {
   return ms > 3_600_000 ? { message: 'must be at most 1h' } : null;
 }).meta({ description: 'A time such as 60s or 15m.' });
 
+export const rotationAge = text((value) => {
+  const ms = parseDuration(value);
+  if (ms === null) return { message: 'is no duration', hint: 'write one such as 1h, 1d or 7d' };
+  return ms < 60_000 ? { message: 'must be at least 1m' } : null;
+}).meta({ description: 'A time such as 1h or 1d.' });
+
 /** RFC 6749 section 3.3: one scope-token. */
 export const scope = matching(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, {
   message: 'is no scope',
@@ -71,6 +77,16 @@ export const headerName = text((value) => {
     return { message: 'is no header name', hint: 'write a name such as x-api-key' };
   }
   return managedHeaders.test(value)
+    ? { message: 'is a header that the gateway sets itself', hint: 'remove it' }
+    : null;
+});
+
+/** Of requests that we make ourselves: authorization is the usual one. */
+export const copyHeaderName = text((value) => {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/.test(value)) {
+    return { message: 'is no header name', hint: 'write a name such as authorization' };
+  }
+  return managedHeaders.test(value) || /^webhook-/i.test(value)
     ? { message: 'is a header that the gateway sets itself', hint: 'remove it' }
     : null;
 });

@@ -1,7 +1,13 @@
-import { createAuditTrail, listOrphans, neutralText, type SqliteAuditTrail } from '../audit/index.ts';
+import {
+  createAuditTrail,
+  neutralText,
+  type OpenAuditTrail,
+  openAuditSource,
+  orphansOf,
+} from '../audit/index.ts';
 import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
-import { createOutbound } from '../outbound/index.ts';
+import { createOutbound, type Outbound } from '../outbound/index.ts';
 import { createPins, openPinStore } from '../pins/index.ts';
 import { CallsInFlight, createSessionSeal, OpenStreams } from '../pipeline/index.ts';
 import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
@@ -26,6 +32,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Variables that children may inherit by allow-list. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Standard output, for a copy of the audit trail. Without it such a copy fails. */
+  readonly writeOut?: (text: string) => Promise<void>;
   /** Fetches client metadata documents instead of the guarded way out. For tests. */
   readonly clientMetadataFetch?: typeof fetch;
 }
@@ -62,8 +70,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { clock, log, environment } = options;
   let stopping = false;
   const key = masterKey(options.config.data);
-  const trail = await createAuditTrail({ dataDir: options.config.data, clock, log });
   const outbound = createOutbound();
+  const trail = await openTrail(options, outbound);
   const watch = createWatch(options.config, { trail, outbound, clock, log });
   const audit = watch.trail;
   const redis = await openRedis(options.config, log);
@@ -120,7 +128,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     nonceKey: key.derive('dpop nonces'),
     isStopping: () => stopping,
   };
-  reportOrphans(options.config.data, parts);
+  await reportOrphans(options.config, parts);
   const running = new Running(await startWiring(options.config, parts), parts);
   denials.onAdded(() => {
     for (const { name, authenticator } of running.wiring.site.servers.values()) {
@@ -166,6 +174,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await running.stop();
     },
   };
+}
+
+function openTrail(options: GatewayOptions, outbound: Outbound): Promise<OpenAuditTrail> {
+  const { config, clock, log, writeOut = () => Promise.reject(new Error('there is no output')) } = options;
+  const copies = { configs: config.audit.also, means: { outbound, writeOut } };
+  return createAuditTrail({ dataDir: config.data, postgres: config.postgres, clock, log, copies });
 }
 
 async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
@@ -242,7 +256,7 @@ class Running {
     await redis?.close();
     this.#parts.pins.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
-    await audit.close();
+    await audit.close(); // its copies still go out
     await outbound.close();
   }
 }
@@ -295,8 +309,9 @@ function isRunning(backend: Backend, wiring: Wiring): boolean {
 }
 
 /** Calls of earlier runs whose fate nobody knows: their intent is on record, their outcome is not. */
-function reportOrphans(dataDir: string, parts: Parts): void {
-  const orphans = listOrphans(dataDir);
+async function reportOrphans({ data: dataDir, postgres }: Config, parts: Parts): Promise<void> {
+  const source = await openAuditSource({ dataDir, postgres }, parts.log);
+  const orphans = await orphansOf(source).finally(() => source.close());
   if (orphans.length === 0) return;
   const ids = orphans.slice(0, 20).map((record) => record.request_id);
   parts.log.warn(
@@ -324,7 +339,7 @@ async function start(backend: Backend, log: Log): Promise<StartFailure | null> {
 
 function describe(
   wiring: Wiring,
-  audit: SqliteAuditTrail,
+  audit: OpenAuditTrail,
   clock: Clock,
 ): Omit<Gateway, 'started' | 'reload' | 'close'> {
   const { config, authorizationServer } = wiring;
@@ -344,6 +359,12 @@ function warnings(config: Config): string[] {
   if (confirmed.length > 0) {
     found.push(
       `calls that need confirmation (${confirmed.join(', ')}) are refused: this version cannot ask anyone yet`,
+    );
+  }
+  if (config.postgres && config.auth.embedded) {
+    found.push(
+      'postgres: has the audit log alone: accounts, clients and grants stay in the data directory, so gateways on ' +
+        'several machines need auth.issuers in place of the embedded authorization server',
     );
   }
   for (const { issuer, audience } of config.auth.issuers) {

@@ -2,17 +2,17 @@ import { type ConfigurationFault, Secret } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 
 /** Settings that are part of who we are: changing them needs a restart. */
-const fixed = ['publicUrl', 'listen', 'data', 'tls', 'redis'] as const;
+const fixed = ['publicUrl', 'listen', 'data', 'tls', 'redis', 'postgres'] as const;
 
 export function unreloadable(before: Config, after: Config): ConfigurationFault[] {
-  return fixed
-    .filter((name) => !isSame(before[name], after[name]))
-    .map((name) => ({
-      source: 'reload',
-      path: name,
-      message: 'cannot change while the gateway runs',
-      hint: 'restart the gateway to change it',
-    }));
+  const changed: string[] = fixed.filter((name) => !isSame(before[name], after[name]));
+  if (!isSame(before.audit.also, after.audit.also)) changed.push('audit.also');
+  return changed.map((path) => ({
+    source: 'reload',
+    path,
+    message: 'cannot change while the gateway runs',
+    hint: 'restart the gateway to change it',
+  }));
 }
 
 /** Deep equality of configuration values; secrets by what they hold. */

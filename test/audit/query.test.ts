@@ -5,7 +5,6 @@ import { test } from 'node:test';
 import {
   type AuditRecord,
   auditFile,
-  followAudit,
   formatJsonLine,
   formatRecord,
   listOrphans,
@@ -118,56 +117,6 @@ test('no trail, or a file that is none, is a clear error', (t) => {
   assert.throws(() => [...queryAudit(dataDir)], /no audit trail at .*audit\.db/);
   new DatabaseSync(auditFile(dataDir)).exec('CREATE TABLE other (x)');
   assert.throws(() => [...queryAudit(dataDir)], /holds no audit/);
-});
-
-test('queries use the indexes', async (t) => {
-  const trail = await openTrailFor(t, temporaryDirectory(t));
-  trail.outcome(record());
-  await trail.flush();
-  const db = new DatabaseSync(trail.file, { readOnly: true });
-  t.after(() => db.close());
-  for (const [column, index] of [
-    ['client_id', 'records_client'],
-    ['subject', 'records_subject'],
-    ['tool_name', 'records_tool'],
-    ['request_id', 'records_request'],
-  ]) {
-    const plan = db
-      .prepare(
-        `EXPLAIN QUERY PLAN SELECT * FROM records WHERE phase <> 'intent' AND phase = 'outcome' AND ${column} = 'x' ORDER BY timestamp DESC, seq DESC LIMIT 5`,
-      )
-      .all();
-    assert.match(JSON.stringify(plan), new RegExp(`USING INDEX ${index}`));
-  }
-});
-
-test('follow gives what is written from now on, by any writer, and ends when asked', async (t) => {
-  const dataDir = temporaryDirectory(t);
-  const trail = await openTrailFor(t, dataDir);
-  trail.outcome(record({ request_id: 'before' }));
-  await trail.flush();
-  const stop = new AbortController();
-  const seen: string[] = [];
-  const following = (async () => {
-    for await (const entry of followAudit(dataDir, { signal: stop.signal, events: true })) {
-      seen.push(...ids([entry]));
-      if (seen.length === 3) stop.abort();
-    }
-  })();
-  const second = await openTrailFor(t, dataDir);
-  await trail.intent(intent({ request_id: 'one' }));
-  trail.outcome(record({ request_id: 'one' }));
-  await trail.flush();
-  second.event({ timestamp: at(0), event: 'gateway.started' });
-  await second.flush();
-  trail.outcome(record({ request_id: 'two' }));
-  await following;
-  assert.deepEqual(seen, ['one', 'gateway.started', 'two']);
-  const fromStart = new AbortController();
-  for await (const entry of followAudit(dataDir, { signal: fromStart.signal, from: 0 })) {
-    assert.deepEqual(ids([entry]), ['before']);
-    break;
-  }
 });
 
 test('times: ago, dates, zones, and what is none', () => {

@@ -8,7 +8,7 @@ import {
   type AuditTrailOptions,
   auditFile,
   createAuditTrail,
-  type SqliteAuditTrail,
+  type OpenAuditTrail,
 } from '../../src/audit/index.ts';
 import { type Log, silentLog, systemClock, timestamp, uuidv7 } from '../../src/base/index.ts';
 
@@ -55,7 +55,7 @@ export async function openTrailFor(
   t: TestContext,
   dataDir: string,
   more: Partial<AuditTrailOptions> = {},
-): Promise<SqliteAuditTrail> {
+): Promise<OpenAuditTrail> {
   const trail = await createAuditTrail({
     dataDir,
     clock: systemClock,

@@ -263,7 +263,6 @@ it('refuses headers that the gateway sets itself', async (t) => {
 describe('what later versions bring', () => {
   it('is refused by name, never ignored', async (t) => {
     const sections = {
-      postgres: '{ url: { env: A } }',
       webhook: '{}',
       approvals: '{}',
       encryption: '{}',
@@ -276,7 +275,6 @@ describe('what later versions bring', () => {
       'audit.argumentsHash': 'hmac-sha256',
       'audit.keep': '400d',
       'audit.checkpoints': '{}',
-      'audit.also': '[]',
     };
     for (const [path, value] of Object.entries(inner)) {
       const text = path

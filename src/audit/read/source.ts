@@ -1,0 +1,23 @@
+import type { Row, SqlValue } from '../../store/index.ts';
+import type { AuditFilter, StoredEntry } from '../query.ts';
+
+/** One statement that both stores understand: tables and columns have the same names in them. Parameters are `:name`. */
+export interface Named {
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, SqlValue>>;
+}
+
+/** How far somebody has read. Made by `mark` and `after`; opaque to everybody else. */
+export type Mark = ReadonlyMap<string, number>;
+
+/** A trail, for reading alone: in the embedded store or in PostgreSQL. */
+export interface AuditSource {
+  /** For people: a file, or host and database. */
+  readonly place: string;
+  run(statement: Named): Promise<Row[]>;
+  /** The end of the trail as it is now. */
+  mark(): Promise<Mark>;
+  /** What was written after a mark, oldest first, in pages: the same mark comes back when there is nothing. */
+  after(mark: Mark, filter: AuditFilter): Promise<{ readonly entries: StoredEntry[]; readonly mark: Mark }>;
+  close(): Promise<void>;
+}

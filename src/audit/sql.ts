@@ -1,0 +1,103 @@
+import type { Row, SqlValue } from '../store/index.ts';
+import type { AuditFilter, StoredEntry } from './query.ts';
+import type { Named } from './read/source.ts';
+import { isResultClass } from './results.ts';
+import { storedEntryOf } from './schema.ts';
+
+// SQL that the embedded store and PostgreSQL share.
+
+/** What `entryOf` reads. */
+export const storedColumns =
+  'records.seq, records.position, records.entry, records.hash, writers.writer AS writer_name';
+
+/** The entry in a row with `storedColumns`. */
+export function entryOf(row: Row): StoredEntry {
+  const entry = storedEntryOf(row);
+  const stored = {
+    seq: Number(row['seq']),
+    writer: String(row['writer_name']),
+    position: Number(row['position']),
+    hash: Buffer.from(row['hash'] as Uint8Array).toString('hex'),
+  };
+  if (entry.phase !== 'intent') return { ...entry, ...stored };
+  return { ...entry, result: 'unknown', ...stored };
+}
+
+type Condition = readonly [sql: string, value: SqlValue | undefined];
+
+/**
+ * Conditions on the columns that a filter names. `reason <> 'ok'` and its like are said twice over, in the words of a
+ * partial index: only then do the planners use it.
+ */
+export function conditionsOf(filter: AuditFilter): Named {
+  const { result, reason } = filter;
+  const conditions: readonly Condition[] = [
+    ['timestamp >= :since', filter.since],
+    ['timestamp < :until', filter.until],
+    ['client_id = :client', filter.client],
+    ['subject = :subject', filter.subject],
+    ['tool_name = :tool', filter.tool],
+    ['request_id = :requestId', filter.requestId],
+    ['token_id = :tokenId', filter.tokenId],
+    ['arguments_hash = :argumentsHash', filter.argumentsHash],
+    ['organization = :organization', filter.organization],
+    ['address = :address', filter.address],
+    ['server = :server', filter.server],
+    ['event = :event', filter.event],
+    [reason === 'ok' ? 'reason = :reason' : "reason <> 'ok' AND reason = :reason", reason],
+    [resultCondition(result), result === 'unknown' ? undefined : result],
+  ];
+  let sql = '';
+  const parameters: Record<string, SqlValue> = {};
+  for (const [condition, value] of conditions) {
+    if (value === undefined) continue;
+    sql += ` AND ${condition}`;
+    parameters[condition.slice(condition.lastIndexOf(':') + 1)] = value;
+  }
+  return { sql, parameters };
+}
+
+function resultCondition(result: string | undefined): string {
+  const column = isResultClass(result ?? '') ? 'result_class' : 'result';
+  return result === 'success' ? `${column} = :result` : `${column} <> 'success' AND ${column} = :result`;
+}
+
+/** Not `*`: in the embedded store every other column is read from the text anew. */
+const pageColumns = 'seq, writer, position, entry, hash, timestamp';
+
+interface Place {
+  readonly last: StoredEntry | undefined;
+  readonly count: number;
+}
+
+/** One page of a query, after the last entry of the page before. */
+export function pageOf(
+  query: AuditFilter & { readonly order?: 'newest' | 'oldest' },
+  { last, count }: Place,
+): Named {
+  const { sql, parameters } = conditionsOf(query);
+  const newest = query.order !== 'oldest';
+  const beyond = last ? ` AND (timestamp, seq) ${newest ? '<' : '>'} (:lastTimestamp, :lastSeq)` : '';
+  const order = newest ? 'ORDER BY timestamp DESC, seq DESC' : 'ORDER BY timestamp, seq';
+  // Each source ends at `count` by itself: its own index gives the order, and nothing more is read.
+  const sources = sourcesOf(query).map(
+    (source) =>
+      `SELECT * FROM (SELECT ${pageColumns} FROM records WHERE ${source}${sql}${beyond} ${order} LIMIT :count) AS one`,
+  );
+  return {
+    sql: `SELECT found.seq, found.position, found.entry, found.hash, writers.writer AS writer_name
+          FROM (${sources.join(' UNION ALL ')} ${order} LIMIT :count) AS found
+          JOIN writers ON writers.id = found.writer ${order}`,
+    parameters: { ...parameters, count, ...(last && { lastTimestamp: last.timestamp, lastSeq: last.seq }) },
+  };
+}
+
+/** `phase <> 'intent'` in these words lets the planners use the partial indexes. */
+function sourcesOf(query: AuditFilter): string[] {
+  const events = query.events || query.event !== undefined;
+  const settled = events ? "phase <> 'intent'" : "phase <> 'intent' AND phase = 'outcome'";
+  const orphans = "phase = 'intent' AND request_id IN (SELECT request_id FROM open_calls)";
+  if (query.result === 'unknown') return [orphans];
+  const outcomesAlone = query.result ?? query.reason ?? query.event;
+  return outcomesAlone === undefined ? [settled, orphans] : [settled];
+}
