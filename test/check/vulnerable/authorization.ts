@@ -89,6 +89,7 @@ function registration(issuer: Issuer, limits: Limits, faults: Faults) {
 
 function isGoodRedirect(uri: unknown): boolean {
   if (typeof uri !== 'string' || uri.includes('#') || uri.includes('*') || !URL.canParse(uri)) return false;
+  if (new URL(uri).username !== '') return false;
   return uri.startsWith('https://') || loopback.test(uri);
 }
 

@@ -23,11 +23,12 @@ export interface Presented {
 export async function callerOf(presented: Presented, issuer: Issuer, faults: Faults): Promise<Verdict> {
   const token = tokenIn(presented, faults);
   if (token === 'ambiguous' || token === 'missing') return token;
+  if (token === null) return 'invalid';
   try {
     const claims = await claimsOf(token, issuer, faults);
     return claims === null ? 'invalid' : callerFrom(claims);
   } catch {
-    if (faults.has('garbage-crashes') && token.split('.').length !== 3) return 'crashed';
+    if (faults.has('garbage-crashes') && token.includes('.')) return 'crashed';
     if (faults.has('garbage-accepted') && token.split('.').length !== 3) return anybody;
     return 'invalid';
   }
@@ -35,13 +36,17 @@ export async function callerOf(presented: Presented, issuer: Issuer, faults: Fau
 
 const anybody: Caller = { subject: 'default', clientId: 'default', scopes: ['mcp:tools:read'], tokenId: '-' };
 
-function tokenIn({ authorization, query }: Presented, faults: Faults): string | 'ambiguous' | 'missing' {
+/** Null: a header that is no Bearer credential. */
+function tokenIn(
+  { authorization, query }: Presented,
+  faults: Faults,
+): string | 'ambiguous' | 'missing' | null {
   if (authorization.length > 1 && !faults.has('two-authorizations')) return 'ambiguous';
   const queried = query.get('access_token');
   if (faults.has('token-in-query') && queried !== null) return queried;
   const header = authorization[0];
   if (header === undefined) return 'missing';
-  return /^bearer ([A-Za-z0-9\-._~+/]+=*)$/i.exec(header)?.[1] ?? 'not-a-token';
+  return /^bearer ([A-Za-z0-9\-._~+/]+=*)$/i.exec(header)?.[1] ?? null;
 }
 
 async function claimsOf(token: string, issuer: Issuer, faults: Faults): Promise<JWTPayload | null> {
@@ -50,6 +55,7 @@ async function claimsOf(token: string, issuer: Issuer, faults: Faults): Promise<
   const { typ } = decodeProtectedHeader(token);
   const now = Date.now() / 1000;
   if (!faults.has('expired-accepted') && !(typeof claims.exp === 'number' && claims.exp > now)) return null;
+  if (!faults.has('not-before-ignored') && typeof claims.nbf === 'number' && claims.nbf > now) return null;
   if (claims.iss !== issuer.url && !faults.has('any-issuer')) return null;
   if (typ !== 'at+jwt' && !faults.has('id-token')) return null;
   if (!isForUs(claims, issuer, faults)) return null;
@@ -58,10 +64,13 @@ async function claimsOf(token: string, issuer: Issuer, faults: Faults): Promise<
 }
 
 function isForUs(claims: JWTPayload, issuer: Issuer, faults: Faults): boolean {
-  if (faults.has('any-audience')) return claims.aud !== undefined;
-  if (claims.aud === undefined) return faults.has('missing-audience');
+  const { aud } = claims;
+  if (aud === undefined) return faults.has('missing-audience');
   if (faults.has('id-token') && claims['nonce'] !== undefined) return true;
-  return claims.aud === issuer.resource;
+  if (Array.isArray(aud)) return faults.has('one-audience-of-many') && aud.includes(issuer.resource);
+  if (aud.startsWith(new URL(issuer.resource).origin))
+    return faults.has('sibling-audience') || aud === issuer.resource;
+  return faults.has('any-audience') && claims['nonce'] === undefined;
 }
 
 async function isSigned(token: string, issuer: Issuer, faults: Faults): Promise<boolean> {
@@ -71,12 +80,18 @@ async function isSigned(token: string, issuer: Issuer, faults: Faults): Promise<
   const keys = [...issuer.trustedKeys(faults.has('any-issuer'))];
   if (faults.has('embedded-jwk') && header.jwk) keys.push(header.jwk as JWK);
   for (const key of keys) {
-    const verified = await compactVerify(token, await importJWK(key, 'ES256'), { algorithms: ['ES256'] })
-      .then(() => true)
-      .catch(() => false);
-    if (verified) return true;
+    if (await isSignedBy(token, key)) return true;
   }
   return faults.has('signature-unread') && issuer.minted(token.slice(0, token.lastIndexOf('.')));
+}
+
+async function isSignedBy(token: string, key: JWK): Promise<boolean> {
+  try {
+    await compactVerify(token, await importJWK(key, key.alg ?? 'ES256'), { algorithms: ['ES256', 'RS256'] });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isHmac(token: string, issuer: Issuer): boolean {

@@ -43,7 +43,8 @@ export function createEndpoint(parts: EndpointParts) {
   const sessions = new Map<string, string>();
   return async (request: EndpointRequest): Promise<Answer> => {
     const requestId = randomUUID();
-    const verdict = await callerOf(request, issuer, faults);
+    const isInner = faults.has('internal-header') && request.headers['x-forwarded-user'] !== undefined;
+    const verdict = isInner ? insider : await callerOf(request, issuer, faults);
     const peeked = peek(request.body);
     const caller = typeof verdict === 'object' ? verdict : null;
     const answer = await serve(request, { ...parts, sessions, verdict, peeked });
@@ -63,6 +64,8 @@ export function createEndpoint(parts: EndpointParts) {
   };
 }
 
+const insider: Caller = { subject: 'admin', clientId: 'proxy', scopes: ['mcp:tools:admin'], tokenId: '-' };
+
 interface Passage extends EndpointParts {
   readonly sessions: Map<string, string>;
   readonly verdict: Awaited<ReturnType<typeof callerOf>>;
@@ -72,7 +75,6 @@ interface Passage extends EndpointParts {
 async function serve(request: EndpointRequest, passage: Passage): Promise<Answer> {
   const { verdict, peeked, faults } = passage;
   if (verdict === 'ambiguous') return problem(400, -32600, 'Authorization came more than once');
-  if (verdict === 'crashed') return problem(500, -32603, 'Internal error');
   if (typeof verdict === 'string' && !isOpen(peeked, faults)) return turnAway(request, passage);
   const caller = typeof verdict === 'object' ? verdict : null;
   if (request.method !== 'POST') return bodiless(request, caller, passage);
@@ -94,10 +96,11 @@ function isOpen(peeked: unknown, faults: Faults): boolean {
 }
 
 function turnAway(request: EndpointRequest, { limits, verdict, faults }: Passage): Answer {
-  if (verdict === 'invalid' && !faults.has('bad-tokens-unlimited')) {
+  if ((verdict === 'invalid' || verdict === 'crashed') && !faults.has('bad-tokens-unlimited')) {
     const wait = limits.take([{ key: 'bad tokens', ceiling: badTokenCeiling }]);
     if (wait > 0) return limited(wait, faults);
   }
+  if (verdict === 'crashed') return problem(500, -32603, 'Internal error');
   const trace = faults.has('stack-traces') ? { stack: new Error('token').stack ?? '' } : {};
   const refused = problem(401, -31401, 'Unauthorized', trace);
   if (faults.has('no-challenge')) return refused;
@@ -177,10 +180,11 @@ function dispatch(call: Call, { request, caller, passage }: Arrived): Answer {
 }
 
 function mirrored(call: Call, { headers }: EndpointRequest, modern: boolean): Answer | null {
-  const isMissing = modern && call.id !== null && headers['mcp-method'] === undefined;
   const method = headers['mcp-method'];
   const name = headers['mcp-name'];
   const own = call.params['name'] ?? call.params['uri'];
+  const isNameless = call.method === 'tools/call' && name === undefined;
+  const isMissing = modern && call.id !== null && (method === undefined || isNameless);
   const meta = call.params['_meta'] as JsonObject | undefined;
   const declared = meta?.['io.modelcontextprotocol/protocolVersion'];
   const differs =
@@ -271,7 +275,7 @@ function openSession(caller: Caller | null, { sessions, faults }: Passage): stri
 
 function serverInfo(faults: Faults): JsonObject {
   return faults.has('old-banner')
-    ? { name: 'FastMCP', version: '2.11.0' }
+    ? { name: '@modelcontextprotocol/sdk', version: '1.20.0' }
     : { name: 'notes', version: '1.0.0' };
 }
 

@@ -47,12 +47,11 @@ export function createToolbox(faults: Faults): Toolbox {
     call(caller, params, modern) {
       const name = String(params['name'] ?? '');
       const tool = byName.get(name);
-      if (!tool) return unknownTool;
+      if (!tool)
+        return faults.has('unknown-tool-tells') ? { kind: 'scope', scope: 'mcp:tools:admin' } : unknownTool;
       const who = caller ?? { subject: 'anybody', clientId: '-', scopes: [], tokenId: '-' };
       const isHidden = name === 'rotate_keys' && !holds(who, tool.scope);
-      if (isHidden && !faults.has('hidden-callable')) {
-        return faults.has('unknown-tool-tells') ? { kind: 'scope', scope: tool.scope } : unknownTool;
-      }
+      if (isHidden && !faults.has('hidden-callable')) return unknownTool;
       if (caller && !holds(caller, tool.scope) && !isHidden && !faults.has('no-scope-check')) {
         return { kind: 'scope', scope: tool.scope };
       }
@@ -162,6 +161,12 @@ function definitions(faults: Faults): readonly Tool[] {
     required: ['id'],
     additionalProperties: false,
   };
+  const because = {
+    type: 'object',
+    properties: { reason: { type: 'string' } },
+    required: ['reason'],
+    additionalProperties: false,
+  };
   const none = { type: 'object', properties: {}, additionalProperties: false };
   return [
     tool('list_notes', 'mcp:tools:read', { description: listText(faults), inputSchema: none, ...reads }),
@@ -183,7 +188,7 @@ function definitions(faults: Faults): readonly Tool[] {
     }),
     tool('rotate_keys', 'mcp:tools:admin', {
       description: 'Makes new keys.',
-      inputSchema: none,
+      inputSchema: because,
       annotations: { readOnlyHint: false, destructiveHint: true },
     }),
   ];
