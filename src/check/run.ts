@@ -69,11 +69,14 @@ export async function runCheck(options: RunOptions): Promise<Run> {
 const areas = 'ATSHLDEPC';
 const order = (id: string): number => areas.indexOf(id.charAt(0)) * 100 + Number(id.slice(1));
 
-/** A server that answers nothing passes nothing. */
+/** A server that answers nothing, or only sends elsewhere, passes nothing. */
 async function silence(context: CheckContext): Promise<Verdict | null> {
   const all = await context.once(openings);
-  if (all.some(({ exchange }) => exchange.status !== 0)) return null;
-  return notTested(all[0]?.exchange.failure ?? 'the server does not answer');
+  const answers = all.map(({ exchange }) => exchange).filter(({ status }) => status !== 0);
+  if (answers.length === 0) return notTested(all[0]?.exchange.failure ?? 'the server does not answer');
+  // A redirect is followed by nobody here, so what stands behind it was asked nothing.
+  const isElsewhere = answers.every(({ status }) => status >= 300 && status < 400);
+  return isElsewhere ? notTested('every answer is a redirect', 'the URL that it leads to') : null;
 }
 
 async function verdictOn(probe: Probe, context: CheckContext): Promise<Verdict> {

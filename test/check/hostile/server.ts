@@ -173,6 +173,7 @@ function misbehave(name: HostileName, socket: Socket): void {
 
 /** Writes until the other side goes, at its pace: the memory that fills is its own. */
 function forever(response: ServerResponse, chunk: Buffer): void {
+  if (response.req.method === 'HEAD') return void response.end(); // a body that is dropped would never fill anything
   const pump = (): void => {
     while (!response.destroyed && response.write(chunk));
     if (!response.destroyed) response.once('drain', pump);
