@@ -10,6 +10,7 @@ import { check } from './commands/check.ts';
 import { configCheck, configExplain } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { pinsApprove, pinsDiff, pinsExport, pinsList } from './commands/pins.ts';
+import { policyExplain, policyTest } from './commands/policy.ts';
 import { protect } from './commands/protect.ts';
 import { report } from './commands/report.ts';
 import { grantsList, revoke } from './commands/revoke.ts';
@@ -27,6 +28,8 @@ const commands: readonly Command[] = [
   serve,
   configCheck,
   configExplain,
+  policyExplain,
+  policyTest,
   doctor,
   check,
   auditTail,

@@ -36,5 +36,6 @@ export {
   readEnvironment,
 } from './load.ts';
 export { type Layer, layers } from './observe.ts';
+export { type CaseHint, caseHints, type PolicyCase, readPolicyCases } from './policy-cases.ts';
 export { type ProtectOptions, protectConfig } from './protect.ts';
 export { guessServerName } from './server-name.ts';

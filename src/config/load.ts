@@ -8,7 +8,7 @@ import { type Finding, locate } from './faults.ts';
 import { describeNotEnforced } from './observe.ts';
 import { resolvePostgres } from './postgres.ts';
 import { check, isComplete, readSource } from './read.ts';
-import { resolveConfig, tlsFiles } from './resolve.ts';
+import { resolveConfig, resolvePolicy, tlsFiles } from './resolve.ts';
 import type { PartialFileConfig } from './schema.ts';
 import { fetchSecrets } from './secrets.ts';
 import type { Source } from './source.ts';
@@ -46,6 +46,8 @@ export interface InspectedConfig {
   readonly servers: readonly string[];
   /** Sentences about what is not in force: observed controls, static keys. */
   readonly notEnforced: readonly string[];
+  /** What policy is made of. */
+  readonly policy: Pick<Config, 'tools' | 'resources' | 'prompts'>;
 }
 
 /**
@@ -63,6 +65,7 @@ export async function inspectConfig({
     explain: explainConfig(checked.sections, source),
     data: resolve(source.directory, checked.sections.data),
     servers: Object.keys(checked.sections.servers),
+    policy: resolvePolicy(checked.sections),
     notEnforced: describeNotEnforced(checked.sections),
   };
 }

@@ -45,9 +45,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     observe: observedLayers(file),
     servers: Object.keys(file.servers).map((name) => server(name, publicUrl, { file, context })),
     auth: authentication(file.auth, context),
-    tools: file.tools?.map(toolRule) ?? null,
-    resources: file.resources,
-    prompts: file.prompts,
+    ...resolvePolicy(file),
     limits: limits(file.limits),
     audit: { argumentsHash: file.audit.argumentsHash, also: resolveCopies(file.audit.also, context) },
     pins: pins(file.pins, context.directory),
@@ -150,6 +148,15 @@ function embeddedServer(
     clients: resolveClients(clients),
     machines: resolveMachines(written, context.secrets),
   };
+}
+
+/** The part that needs no secret. */
+export function resolvePolicy({
+  tools,
+  resources,
+  prompts,
+}: FileConfig): Pick<Config, 'tools' | 'resources' | 'prompts'> {
+  return { tools: tools?.map(toolRule) ?? null, resources, prompts };
 }
 
 function toolRule(rule: NonNullable<FileConfig['tools']>[number], index: number): ToolRuleConfig {

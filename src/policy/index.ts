@@ -7,7 +7,7 @@ export {
 export { type CallerView, compileCondition, isConditionFault } from './conditions/index.ts';
 export type { Asking, Decision, Operation, RateLimit, ToolFacts, ToolLimit } from './decision.ts';
 export { compileGlob, type Glob } from './glob.ts';
-export { compilePolicy, type Policy, type PolicyOptions } from './policy.ts';
+export { compilePolicy, type Policy, type PolicyOptions, type Trace } from './policy.ts';
 export type { Attribute, ToolRules } from './rule.ts';
 export {
   builtInScopes,

@@ -12,7 +12,16 @@ import {
   standardScopes,
   toolsRead,
 } from './scopes.ts';
-import { type Judgement, judge, type Listing, listingOf, planTool, type ToolPlan } from './tool.ts';
+import {
+  type AskedCondition,
+  conditionsOf,
+  type Judgement,
+  judge,
+  type Listing,
+  listingOf,
+  planTool,
+  type ToolPlan,
+} from './tool.ts';
 
 /** May a caller do this? Pure and synchronous; made once for each server when the configuration is loaded. */
 export interface Policy {
@@ -27,10 +36,20 @@ export interface Policy {
   listing(facts: ToolFacts, asking: Asking): Listing;
   /** What the rules say of a tool, each attribute with the rule that gave it. */
   explain(facts: ToolFacts, asking: Asking, args?: JsonObject): ToolRules;
+  /** How it comes to its decision on a call, for the operator's terminal. */
+  trace(facts: ToolFacts, asking: Asking, args: JsonObject): Trace;
   /** Every scope that this policy can ask for, standard ones first. */
   scopes(): readonly string[];
   /** What a client should ask for at first: reading only. More comes by step-up. */
   baseline(): readonly string[];
+}
+
+export interface Trace {
+  readonly listing: Listing;
+  readonly decision: Decision;
+  readonly rules: ToolRules;
+  /** Of the rules that match the tool, but for those that the tool alone decided. */
+  readonly conditions: readonly AskedCondition[];
 }
 
 export interface PolicyOptions {
@@ -75,6 +94,15 @@ export function compilePolicy(options: PolicyOptions): Policy {
     },
     listing: (facts, asking) => listingOf(planOf(facts), asking),
     explain: (facts, asking, args) => judge(planOf(facts), asking, args ?? null).rules,
+    trace(facts, asking, args) {
+      const plan = planOf(facts);
+      return {
+        listing: listingOf(plan, asking),
+        decision: decideTool(plan, { asking, args, known }),
+        rules: judge(plan, asking, args).rules,
+        conditions: conditionsOf(plan, asking, args),
+      };
+    },
     scopes: () => scopes,
     baseline: () => baselineOf(scopes),
   };

@@ -1,4 +1,4 @@
-import type { Circumstances, ToolView } from './conditions/index.ts';
+import type { Circumstances, ConditionError, ToolView } from './conditions/index.ts';
 import type { Asking, ToolFacts } from './decision.ts';
 import type { Allowed } from './operations.ts';
 import {
@@ -74,6 +74,22 @@ export function listingOf(plan: ToolPlan, asking: Asking): Listing {
   const held = possible.find((scope) => satisfies(granted, [scope]));
   const open = held !== undefined || judgement.rules.show?.value === 'open';
   return { visibility: open ? 'open' : 'locked', scopes: [held ?? narrowest(possible)], judgement };
+}
+
+/** A condition and what it is for one call. */
+export interface AskedCondition {
+  readonly rule: string;
+  readonly when: string;
+  readonly holds: boolean | ConditionError;
+}
+
+export function conditionsOf(plan: ToolPlan, asking: Asking, args: Circumstances['args']): AskedCondition[] {
+  const circumstances = { tool: plan.tool, args, caller: asking.caller, now: asking.now };
+  return plan.matching.flatMap(({ condition, config }) =>
+    condition === null
+      ? []
+      : [{ rule: config.source, when: condition.text, holds: condition.evaluate(circumstances) }],
+  );
 }
 
 /**

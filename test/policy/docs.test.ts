@@ -26,7 +26,12 @@ for (const page of ['policy.md', 'limits.md']) {
     assert.ok(snippets.length > 0);
     for (const snippet of snippets) {
       for (const section of Object.keys(snippet))
-        assert.ok(['tools', 'limits', 'resources', 'servers'].includes(section), section);
+        assert.ok(
+          ['tools', 'limits', 'resources', 'servers', 'publicUrl', 'data', 'trustedProxies'].includes(
+            section,
+          ),
+          section,
+        );
       for (const rule of snippet.tools ?? []) {
         for (const attribute of Object.keys(rule)) assert.ok(attributes.includes(attribute), attribute);
         assert.ok(typeof rule.match === 'string');
