@@ -87,7 +87,8 @@ function actorOf(call: StoredRecord): Members {
     user: present(user),
     app_uid: call.client_id,
     app_name: call.client_name,
-    session: call.token_id === null ? null : present({ uid: call.token_id, issuer: call.issuer }),
+    session: call.token_id === null ? null : { uid: call.token_id },
+    idp: call.issuer === null ? null : { name: call.issuer },
   });
 }
 
