@@ -80,6 +80,8 @@ async function show(context: Context, exchange: Exchange, error: string | null =
   const { req, inner, res } = exchange;
   const session = await sessions.current(inner, res);
   if (session === undefined) return showSignIn(context, exchange);
+  const opened = error === null ? (connections?.resume(req, res) ?? null) : null;
+  if (opened !== null) return redirect(res, opened);
   const { account } = session;
   const page = accountPage({
     name: account.name,

@@ -23,6 +23,8 @@ export type AuthorizationEvent =
   | 'token.exchanged'
   | 'connection.added'
   | 'connection.ended'
+  | 'connection.revoked'
+  | 'connection.unrevoked'
   | 'refresh.reused'
   | 'setup.completed'
   | 'keys.rotated';

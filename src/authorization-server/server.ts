@@ -269,7 +269,8 @@ async function createHandlers(
         noticeRevocations: () => foundation.revocations.refresh(),
         audit,
       }),
-      connections: foundation.connections && createAccountConnections(foundation.connections, audit),
+      connections:
+        foundation.connections && createAccountConnections(foundation.connections, audit, options.log),
       forms,
       audit,
     }),

@@ -16,7 +16,7 @@ import { report } from './commands/report.ts';
 import { grantsList, revoke } from './commands/revoke.ts';
 import { serve } from './commands/serve.ts';
 import { resume, stop, stopList } from './commands/stop.ts';
-import { usersAdd, usersList, usersRemove } from './commands/users.ts';
+import { usersAdd, usersList, usersRemove, usersRestore } from './commands/users.ts';
 import { reportFailure } from './failure.ts';
 import { commandHelp, overview } from './help.ts';
 import { terminalOutput } from './output.ts';
@@ -46,6 +46,7 @@ const commands: readonly Command[] = [
   usersAdd,
   usersList,
   usersRemove,
+  usersRestore,
   grantsList,
   revoke,
   stopList,

@@ -1,5 +1,6 @@
 import { checkCopies } from './audit-also.ts';
 import { checkConnect } from './connect.ts';
+import { checkExchange } from './exchange.ts';
 import type { Finding } from './faults.ts';
 import { checkIssuers } from './issuers.ts';
 import { checkMachines } from './machines.ts';
@@ -21,6 +22,7 @@ export function checkTogether(config: PartialFileConfig): Finding[] {
     ...checkAssertions(config.servers),
     ...checkConnect(config),
     ...checkCopies(config),
+    ...checkExchange(config),
     ...checkRules(config),
     ...checkAuth(config),
     ...checkObserve(config),

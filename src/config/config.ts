@@ -124,6 +124,8 @@ export interface HttpUpstreamConfig {
   readonly assertion?: { readonly header: string; readonly audience: string | null } | null;
   /** People's own credentials there, instead of `headers`. */
   readonly connect?: UpstreamConnectConfig | null;
+  /** The same by token exchange. */
+  readonly exchange?: UpstreamExchangeConfig | null;
   /** Time to the first byte of an answer. */
   readonly requestTimeoutMs: number;
   readonly connections: number;
@@ -153,6 +155,23 @@ export interface StaticKeyConfig {
   readonly organization: string | null;
   /** Lower case; null: `Authorization: Bearer`. */
   readonly header: string | null;
+}
+
+/** Where a token for each caller is had by token exchange (RFC 8693). */
+export interface UpstreamExchangeConfig {
+  /** Its metadata is read unless the endpoint is given. One of the two is always there. */
+  readonly issuer: string | null;
+  readonly tokenEndpoint: string | null;
+  readonly clientId: string;
+  /** One of the two is always there. */
+  readonly clientSecret: Secret | null;
+  readonly privateKey: Secret | null;
+  /** `caller`: the token that `issuer` itself made; it is then always given. */
+  readonly subject: 'assertion' | 'caller';
+  readonly audience: string | null;
+  /** RFC 8707; null: not sent. */
+  readonly resource: string | null;
+  readonly scopes: readonly string[];
 }
 
 export interface AuthConfig {

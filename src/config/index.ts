@@ -19,6 +19,7 @@ export type {
   StoreDown,
   ToolRuleConfig,
   UpstreamConnectConfig,
+  UpstreamExchangeConfig,
 } from './config.ts';
 export { dataHome, defaultDataDirectory } from './data-directory.ts';
 export { didYouMean } from './did-you-mean.ts';

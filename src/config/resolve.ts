@@ -15,6 +15,7 @@ import type {
 } from './config.ts';
 import { resolveConnect, resolveVaultKeys } from './connect.ts';
 import { resolveDetections } from './detections.ts';
+import { resolveExchange } from './exchange.ts';
 import { resolveIssuers } from './issuers.ts';
 import { resolveMachines } from './machines.ts';
 import { observedLayers, resolveObservedAuthentication } from './observe.ts';
@@ -108,7 +109,8 @@ function upstream(name: string, file: FileConfig, context: ResolveContext): Serv
       ? { header: written.assertion.header.toLowerCase(), audience: written.assertion.audience ?? null }
       : null;
     const connect = resolveConnect(name, written.connect, context.secrets);
-    return { kind: 'http', url, headers, assertion, connect, requestTimeoutMs, connections };
+    const exchange = resolveExchange(name, written, context.secrets);
+    return { kind: 'http', url, headers, assertion, connect, exchange, requestTimeoutMs, connections };
   }
   return {
     kind: 'stdio',

@@ -4,6 +4,7 @@ import { alsoShape } from './audit-also.ts';
 import { clientsShape, dpopModes } from './clients.ts';
 import { connect, vaultKey } from './connect.ts';
 import { detections } from './detections.ts';
+import { exchange } from './exchange.ts';
 import { issuer } from './issuers.ts';
 import { machinesShape } from './machines.ts';
 import { observe, observedAuthentication } from './observe.ts';
@@ -61,6 +62,9 @@ const httpUpstream = z.strictObject({
   connect: connect
     .optional()
     .meta({ description: 'Each person connects their own account there once, by OAuth.' }),
+  exchange: exchange
+    .optional()
+    .meta({ description: 'A token of its own provider for each caller, by token exchange (RFC 8693).' }),
 });
 
 const server = z.strictObject({

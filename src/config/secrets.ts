@@ -5,6 +5,7 @@ import { alertSecretFault, alertSecretPath } from './alerts.ts';
 import { copyReferences } from './audit-also.ts';
 import { connectReferences, vaultKeyFault } from './connect.ts';
 import type { Environment } from './environment.ts';
+import { exchangeReferences } from './exchange.ts';
 import type { Finding } from './faults.ts';
 import { issuerReferences, privateKeyFault } from './issuers.ts';
 import { clientReferences, jwksFault } from './machines.ts';
@@ -67,6 +68,7 @@ function wantedSecrets({ servers, auth, redis, alerts, audit, postgres }: Partia
     ...upstreamSecrets(servers ?? {}),
     ...staticKeyReferences(servers ?? {}),
     ...connectReferences(servers ?? {}, auth?.vaultKey),
+    ...exchangeReferences(servers),
     ...(redis ? [{ path: ['redis', 'url'], reference: redis.url }] : []),
     ...(alerts?.webhook ? [{ path: [...alertSecretPath], reference: alerts.webhook.secret }] : []),
     ...copyReferences(audit?.also ?? []),

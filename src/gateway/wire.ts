@@ -9,7 +9,7 @@ import {
   organizationClaim,
 } from '../authorization-server/index.ts';
 import type { Clock, Log } from '../base/index.ts';
-import type { Config, IssuerConfig, ServerConfig } from '../config/index.ts';
+import type { Config, HttpUpstreamConfig, IssuerConfig, ServerConfig } from '../config/index.ts';
 import {
   createAuthenticator,
   createIntrospectionVerifier,
@@ -46,10 +46,12 @@ import {
   type Catalog,
   type CredentialsSwitch,
   createCatalog,
+  createExchange,
   createHttpUpstream,
   createStdioUpstream,
   createVault,
   type Upstream,
+  type UpstreamCredentials,
 } from '../upstream/index.ts';
 import { createFront } from './front.ts';
 import { createHealth } from './health.ts';
@@ -165,6 +167,7 @@ export async function wire(config: Config, parts: Parts, before: Wiring | null):
       },
       policy,
       argumentsCheck: argumentsCheckFor(server, parts),
+      keepsToken: server.upstream.kind === 'http' && server.upstream.exchange?.subject === 'caller',
       stops: parts.stops,
       ...required(backends.get(server.name)),
     };
@@ -189,7 +192,12 @@ async function newBackend(server: ServerConfig, parts: Parts): Promise<Backend> 
   const { clock, log, environment } = parts;
   const upstream =
     server.upstream.kind === 'http'
-      ? await createHttpUpstream({ ...parts, name, config: server.upstream, credentials: parts.connections })
+      ? await createHttpUpstream({
+          ...parts,
+          name,
+          config: server.upstream,
+          credentials: credentialsFor(server.name, server.upstream, parts),
+        })
       : createStdioUpstream({ name, config: server.upstream, clock, log, environment });
   const pins = parts.pins.server(name, hasListsOfOwn(server));
   return { config: server, upstream, pins, catalog: createCatalog({ name, upstream, pins, clock, log }) };
@@ -198,6 +206,11 @@ async function newBackend(server: ServerConfig, parts: Parts): Promise<Backend> 
 /** Whether what one caller's account or process lists says nothing of another's. */
 function hasListsOfOwn({ upstream }: ServerConfig): boolean {
   return upstream.kind === 'http' ? Boolean(upstream.connect) : upstream.isolation === 'principal';
+}
+
+/** A token for each caller: by exchange, or what the person connected. */
+function credentialsFor(name: string, { exchange }: HttpUpstreamConfig, parts: Parts): UpstreamCredentials {
+  return exchange ? createExchange({ ...parts, name, config: exchange }) : parts.connections;
 }
 
 function policyFor(server: ServerConfig, config: Config): Policy {

@@ -1,8 +1,10 @@
 export { type Authenticator, createAuthenticator } from './authenticator.ts';
+export { BoundedMap } from './bounded-map.ts';
 export { type Challenge, formatChallenge } from './challenge.ts';
 export { type ClaimRules, matchingAudience, verifiedToken } from './claims.ts';
 export type { Confirmation } from './confirmation.ts';
 export { type Credentials, readCredentials } from './credentials.ts';
+export { type ClientCredentials, clientAuthentication } from './introspection/client-credentials.ts';
 export { type Introspected, Introspector } from './introspection/introspector.ts';
 export { IssuerKeys } from './issuer-keys.ts';
 export { dpopAlgorithms, proofLifetimeMs } from './possession/dpop.ts';

@@ -3,6 +3,7 @@ export { type BackOffOptions, backOffMs, retryAfterMs } from './back-off.ts';
 export { OutboundError } from './error.ts';
 export { createOutbound, type Outbound, type OutboundExchange, type OutboundRequest } from './fetch.ts';
 export { publicLookup } from './lookup.ts';
+export { discoverProvider, type OauthRequests, oauthRequests } from './oauth.ts';
 export { type ProbeAnswer, type ProbeRequest, probe } from './probe.ts';
 export { reachesPrivateAddress, readTarget } from './target.ts';
 export { inspectTls, type TlsFacts } from './tls-facts.ts';

@@ -59,6 +59,8 @@ export interface ProtectedServer {
   readonly policy: Policy;
   /** Null where the configuration switches the check off. */
   readonly argumentsCheck: ArgumentsCheck | null;
+  /** Whether the upstream's exchange asks for the token that the caller came with. Nothing else ever sees it. */
+  readonly keepsToken: boolean;
   /** The kill switch. */
   readonly stops: Stops;
   /** Controls that record what they would refuse, and refuse nothing. */

@@ -31,7 +31,7 @@ export async function createHttpUpstream(options: {
   credentials?: UpstreamCredentials;
 }): Promise<Upstream> {
   const { config, name } = options;
-  const people = config.connect ? required(options.credentials) : null;
+  const people = config.connect || config.exchange ? required(options.credentials) : null;
   const assert = assertionHeader(config, options.assertions);
   const url = new URL(config.url);
   const path = `${url.pathname}${url.search}`;
@@ -90,9 +90,9 @@ async function sendAsPerson(
   send: (credentials: Credentials) => void,
 ): Promise<void> {
   try {
-    const { principal } = request;
+    const { principal, callerToken = null } = request;
     if (principal === undefined) throw new Error('a call of nobody');
-    const answer = await people.find(name, principal);
+    const answer = await people.find(name, principal, callerToken);
     if (exchange.isOver) return;
     if (answer.state !== 'connected') return exchange.end(withoutCredentials(answer));
     const { token } = answer;

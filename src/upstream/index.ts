@@ -10,6 +10,7 @@ export {
   type CredentialAnswer,
   type CredentialsSwitch,
   createCredentialsSwitch,
+  createExchange,
   createVault,
   type NotConnected,
   type UpstreamCredentials,

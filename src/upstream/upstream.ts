@@ -1,3 +1,4 @@
+import type { Secret } from '../base/index.ts';
 import type { Principal } from '../identity/index.ts';
 import type { Era, Message } from '../protocol/index.ts';
 
@@ -38,6 +39,8 @@ export interface UpstreamRequest {
   readonly principalKey: string | null;
   /** The same in full, for an assertion. Absent for the gateway's own calls. */
   readonly principal?: Principal;
+  /** What the caller came with, for the issuer that made it and nobody else. Absent unless the configuration asks for that. */
+  readonly callerToken?: Secret;
   /** Headers of the client that may travel on, lower-case names, already allow-listed (`forwardableHeaders`). */
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -168,6 +168,11 @@ export class Browser {
     return [...this.#cookies.values()].map(({ name }) => name);
   }
 
+  /** As a page of another host below the same domain could. @param line a Set-Cookie header */
+  plant(line: string): void {
+    this.#keep(line);
+  }
+
   #keep(line: string): void {
     const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
     const name = pair.slice(0, pair.indexOf('='));

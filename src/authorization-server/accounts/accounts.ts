@@ -19,6 +19,13 @@ export interface Account {
 
 export const defaultOrganization = 'default';
 
+export interface RemovedPerson {
+  /** Null: removed by a version that did not keep it. */
+  readonly name: string | null;
+  readonly issuer: string;
+  readonly subject: string;
+}
+
 /** The people who can sign in. Works on the store directly, whether a server runs on it or not. */
 export interface Accounts {
   /** Throws OperationError for a name that is taken or unusable, or a password that is too weak. */
@@ -26,6 +33,14 @@ export interface Accounts {
   list(): Account[];
   /** Ends the account's sessions, grants and tokens too. Throws OperationError if there is none, or it is the last admin. */
   remove(name: string): void;
+  /** People of identity providers whose accounts were removed, and who are kept out. */
+  removed(): RemovedPerson[];
+  /**
+   * Lets such a person in again, with an account that is new: nothing of the old one comes back. Throws OperationError if there is
+   * nobody of this name.
+   * @param name what the account was called, or the provider's subject
+   */
+  restore(name: string): RemovedPerson[];
   /** Ends what the account had open, its passkeys too: whoever knew the old password is out. */
   setPassword(name: string, password: Secret): Promise<void>;
   close(): void;
@@ -77,10 +92,14 @@ export function createAccountStore(db: Db, clock: Clock): AccountStore {
             hint: 'add another first: portcullis users add <name> --role admin',
           });
         }
+        const keepName = 'UPDATE external_identities SET removed_name = :name WHERE account_id = :id';
+        db.prepare(keepName).run({ id: account.id, name: account.name });
         db.prepare('DELETE FROM accounts WHERE id = :id').run({ id: account.id });
         endEverything(db, account.id, clock.now());
       });
     },
+    removed: () => removedPeople(db),
+    restore: (name) => db.transaction(() => restore(db, name)),
     async setPassword(name, password) {
       const account = requireAccount(byName.get({ name: normalName(name) }), name);
       const hash = await hashNewPassword(password, account.name, denyList);
@@ -99,6 +118,31 @@ export function createAccountStore(db: Db, clock: Clock): AccountStore {
     hasAdmin: () => countAdmins() > 0,
     useDenyList: (path) => denyList.use(path),
   };
+}
+
+function removedPeople(db: Db): RemovedPerson[] {
+  const rows = db
+    .prepare('SELECT * FROM external_identities WHERE account_id IS NULL ORDER BY removed_name')
+    .all();
+  return rows.map((row) => ({
+    name: row['removed_name'] === null ? null : String(row['removed_name']),
+    issuer: String(row['issuer']),
+    subject: String(row['subject']),
+  }));
+}
+
+function restore(db: Db, name: string): RemovedPerson[] {
+  const found = removedPeople(db).filter((one) => one.name === name.toLowerCase() || one.subject === name);
+  if (found.length === 0) {
+    throw new OperationError(`nobody named ${name} was removed who signs in at an identity provider`, {
+      hint: 'portcullis users list --removed; for somebody with a password: portcullis users add',
+    });
+  }
+  const forget = db.prepare(
+    'DELETE FROM external_identities WHERE issuer = :issuer AND subject = :subject AND account_id IS NULL',
+  );
+  for (const { issuer, subject } of found) forget.run({ issuer, subject });
+  return found;
 }
 
 function insert(db: Db, account: Account, passwordHash: string): void {

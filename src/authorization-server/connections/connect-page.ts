@@ -47,7 +47,10 @@ export function createConnectPage(parts: ConnectPageParts) {
     const publicUrl = new URL(parts.publicUrl);
     const inner = innerRequest(req, { publicUrl, target: path, body: null });
     const account = (await parts.sessions.current(inner, res))?.account;
-    if (account === undefined) return endSignInFirst(parts, res);
+    if (account === undefined) {
+      if (req.method === 'GET' && action === undefined) parts.connections.returnLink.remember(res, server);
+      return endSignInFirst(parts, res);
+    }
     const visit = { req, res, address, server, provider, account };
     if (req.method === 'GET') return action === 'callback' ? comeBack(parts, visit) : show(parts, visit);
     if (req.method === 'POST' && action === undefined) return leave(parts, visit);

@@ -4,6 +4,7 @@ import type { Outbound } from '../../outbound/index.ts';
 import type { Db } from '../../store/index.ts';
 import type { Vault } from '../../upstream/index.ts';
 import { type ConnectProvider, createConnectProvider } from './provider.ts';
+import { createReturnLink, type ReturnLink } from './return-link.ts';
 import { type ConnectionOwner, type ConnectionStore, createConnectionStore } from './store.ts';
 
 export const connectPath = '/connect';
@@ -28,6 +29,7 @@ export interface Connections {
   owner(server: string, subject: string): ConnectionOwner;
   /** Where a person connects. */
   link(server: string): string;
+  readonly returnLink: ReturnLink;
 }
 
 export interface ConnectionsParts {
@@ -53,6 +55,7 @@ export function createConnections(options: ConnectionsOptions, parts: Connection
     ),
     owner: (server, subject) => ({ server, subject, issuer, binding: bindings.get(server) ?? [] }),
     link,
+    returnLink: createReturnLink({ publicUrl, isKnown: (server) => bindings.has(server), link }),
   };
 }
 

@@ -6,3 +6,4 @@ export {
   createConnections,
 } from './connections.ts';
 export { createCredentials } from './credentials.ts';
+export type { UpstreamTokens } from './provider.ts';

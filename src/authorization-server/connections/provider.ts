@@ -1,10 +1,8 @@
 import * as oauth from 'oauth4webapi';
 import { type Clock, Secret } from '../../base/index.ts';
 import type { UpstreamConnectConfig } from '../../config/index.ts';
-import type { Outbound } from '../../outbound/index.ts';
+import { discoverProvider, type Outbound, OutboundError, oauthRequests } from '../../outbound/index.ts';
 
-const timeoutMs = 5000;
-const maxBytes = 256 * 1024;
 const metadataLifeMs = 3_600_000;
 
 /** What a person is connected with. */
@@ -39,6 +37,8 @@ export interface ConnectProvider {
     secrets: { readonly state: string; readonly verifier: string },
   ): Promise<UpstreamTokens>;
   refresh(token: Secret): Promise<UpstreamTokens>;
+  /** RFC 7009. False: the provider offers no revocation. */
+  revoke(tokens: UpstreamTokens): Promise<boolean>;
 }
 
 export interface ConnectProviderOptions {
@@ -53,7 +53,7 @@ export function createConnectProvider(options: ConnectProviderOptions): ConnectP
   const server = metadataOnce(options);
   const client: oauth.Client = { client_id: config.clientId };
   const authentication = clientAuthentication(config);
-  const http = requestOptions(options.outbound);
+  const http = oauthRequests(options.outbound, [config.issuer, config.endpoints?.token ?? null]);
   const resource = config.resource === null ? {} : { resource: config.resource };
   return {
     name: new URL(config.endpoints?.authorization ?? config.issuer ?? '').host,
@@ -96,25 +96,21 @@ export function createConnectProvider(options: ConnectProviderOptions): ConnectP
         const tokens = tokensOf(await oauth.processRefreshTokenResponse(as, client, answer), options.clock);
         return { ...tokens, refresh: tokens.refresh ?? token };
       }),
-  };
-}
-
-function requestOptions(outbound: Outbound) {
-  return {
-    // The configuration accepts http on this machine alone.
-    [oauth.allowInsecureRequests]: true,
-    [oauth.customFetch]: (
-      url: string,
-      { method, headers, body }: oauth.CustomFetchOptions<string, unknown>,
-    ) =>
-      outbound.exchange({
-        url,
-        trust: 'configured',
-        timeoutMs,
-        maxBytes,
-        method,
-        headers,
-        ...(body !== undefined && body !== null && { body: String(body) }),
+    revoke: ({ access, refresh }) =>
+      guarded(async () => {
+        const as = await server();
+        if (as.revocation_endpoint === undefined) return false;
+        // The refresh token first: what a half-done revocation leaves behind must not make new ones.
+        for (const [token, hint] of [
+          [refresh, 'refresh_token'],
+          [access, 'access_token'],
+        ] as const) {
+          if (token === null) continue;
+          const more = { ...http, additionalParameters: { token_type_hint: hint } };
+          const answer = await oauth.revocationRequest(as, client, authentication, token.reveal(), more);
+          await oauth.processRevocationResponse(answer);
+        }
+        return true;
       }),
   };
 }
@@ -144,30 +140,12 @@ function metadataOnce({ config, outbound, clock }: ConnectProviderOptions) {
       };
     }
     if (found !== null && clock.monotonic() - found.at < metadataLifeMs) return found.as;
-    const as = await discover(new URL(issuer ?? ''), outbound);
+    const requests = oauthRequests(outbound, [issuer]);
+    const needed = ['authorization_endpoint', 'token_endpoint'] as const;
+    const as = await discoverProvider(new URL(issuer ?? ''), requests, needed);
     found = { as, at: clock.monotonic() };
     return as;
   };
-}
-
-/** RFC 8414, else OpenID Connect Discovery. Either must name exactly the issuer that was asked. */
-async function discover(issuer: URL, outbound: Outbound): Promise<oauth.AuthorizationServer> {
-  const ask = async (algorithm: 'oauth2' | 'oidc') => {
-    const answer = await oauth.discoveryRequest(issuer, { ...requestOptions(outbound), algorithm });
-    return oauth.processDiscoveryResponse(issuer, answer);
-  };
-  const as = await ask('oauth2').catch(() => ask('oidc'));
-  for (const endpoint of [as.authorization_endpoint, as.token_endpoint]) {
-    const url = URL.parse(endpoint ?? '');
-    // A provider on https does not send people, codes or secrets on in the clear, or to a script.
-    if (
-      url === null ||
-      !(url.protocol === 'https:' || (url.protocol === 'http:' && issuer.protocol === 'http:'))
-    ) {
-      throw new ConnectError('unavailable', 'unusable metadata');
-    }
-  }
-  return as;
 }
 
 function tokensOf(answer: oauth.TokenEndpointResponse, clock: Clock): UpstreamTokens {
@@ -191,6 +169,9 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof ConnectError) throw error;
+    if (error instanceof OutboundError && error.message === 'unusable metadata') {
+      throw new ConnectError('unavailable', error.message);
+    }
     if (error instanceof oauth.AuthorizationResponseError || error instanceof oauth.ResponseBodyError) {
       const isRefusal = refusals.has(error.error);
       throw new ConnectError(

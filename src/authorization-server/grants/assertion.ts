@@ -63,7 +63,7 @@ async function grant(ctx: KoaContextWithOIDC, context: GrantContext): Promise<vo
   const vouched = scopesOf(claims);
   const scopes = grantedScopes(asked, vouched ? [...allowed, vouched] : allowed, vouched ?? parts.baseline);
   await spend(provider, claims);
-  const account = await parts.enterpriseAccounts.accountOf({
+  const account = parts.enterpriseAccounts.accountOf({
     issuer: claims.iss,
     subject: claims.sub,
     email: textClaim(claims['email']),

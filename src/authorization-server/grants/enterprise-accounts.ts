@@ -1,6 +1,6 @@
-import { type Clock, randomToken, Secret, sha256Hex } from '../../base/index.ts';
+import { type Clock, sha256Hex, uuidv7 } from '../../base/index.ts';
 import type { Db } from '../../store/index.ts';
-import type { Account, AccountStore } from '../accounts/index.ts';
+import { type Account, type AccountStore, defaultOrganization } from '../accounts/index.ts';
 
 /** Somebody whom an enterprise's identity provider vouches for. */
 export interface EnterpriseIdentity {
@@ -14,60 +14,60 @@ export interface EnterpriseIdentity {
 /** Which account stands for whom: issuer and subject together, nothing else (OpenID Connect Core section 5.7). */
 export interface EnterpriseAccounts {
   /**
-   * The account of the identity, made at its first use with the role `user`. Null when an administrator removed it: who
-   * was put out does not come back by the next assertion.
+   * The account of the identity, the same as for somebody who signs in at that provider; made at its first use with the role
+   * `user`. Null when an administrator removed it: who was put out does not come back by the next assertion.
    */
-  accountOf(identity: EnterpriseIdentity): Promise<Account | null>;
+  accountOf(identity: EnterpriseIdentity): Account | null;
 }
 
-const kind = 'EnterpriseIdentity';
-
 export function createEnterpriseAccounts(db: Db, accounts: AccountStore, clock: Clock): EnterpriseAccounts {
-  const find = db.prepare(`SELECT payload FROM records WHERE kind = '${kind}' AND id = :id`);
-  // Without account_id: what ends with an account must not make room for another one.
-  const insert = db.prepare(`
-    INSERT INTO records (kind, id, payload, created_at) VALUES ('${kind}', :id, :payload, :now)
-    ON CONFLICT (kind, id) DO NOTHING`);
-  const running = new Map<string, Promise<Account | null>>();
+  const find = db.prepare(
+    'SELECT account_id FROM external_identities WHERE issuer = :issuer AND subject = :subject',
+  );
+  const findOlder = db.prepare("SELECT payload FROM records WHERE kind = 'EnterpriseIdentity' AND id = :id");
+  const addIdentity = db.prepare(`
+    INSERT INTO external_identities (issuer, subject, account_id, refresh_token, signed_in_at, checked_at)
+    VALUES (:issuer, :subject, :account_id, NULL, 0, 0)`);
+  // No password: this account signs in through its identity provider alone.
+  const addAccount = db.prepare(`
+    INSERT INTO accounts (id, name, role, organization, password_hash, created_at)
+    VALUES (:id, :name, 'user', :organization, '', :now)`);
 
-  const stored = (id: string): Account | null | undefined => {
-    const row = find.get({ id });
+  /** The account of a version that kept these apart; undefined where it had none. */
+  const older = (digest: string): string | null | undefined => {
+    const row = findOlder.get({ id: digest });
     if (row === undefined) return undefined;
     const { account } = JSON.parse(String(row['payload'])) as { account: string };
-    return accounts.byId(account) ?? null;
+    return accounts.byId(account)?.id ?? null;
   };
-  const provision = async (id: string, identity: EnterpriseIdentity): Promise<Account | null> => {
-    const account = await accounts.add({
-      name: accountName(identity, id),
-      // Nobody knows it: this account signs in through its identity provider alone.
-      password: new Secret(randomToken()),
-      role: 'user',
-    });
-    const { issuer, subject } = identity;
-    const payload = JSON.stringify({ account: account.id, issuer, subject });
-    insert.run({ id, payload, now: clock.now() });
-    return stored(id) ?? null;
+  const provision = (identity: EnterpriseIdentity, digest: string): string => {
+    const now = clock.now();
+    const id = uuidv7(now);
+    addAccount.run({ id, name: accountName(identity, digest), organization: defaultOrganization, now });
+    return id;
   };
   return {
-    async accountOf(identity) {
-      const id = sha256Hex(JSON.stringify([identity.issuer, identity.subject]));
-      const known = stored(id);
-      if (known !== undefined) return known;
-      let pending = running.get(id);
-      if (pending === undefined) {
-        pending = provision(id, identity).finally(() => running.delete(id));
-        running.set(id, pending);
-      }
-      return pending;
+    accountOf(identity) {
+      const { issuer, subject } = identity;
+      return db.transaction(() => {
+        const known = find.get({ issuer, subject });
+        if (known)
+          return known['account_id'] === null ? null : (accounts.byId(String(known['account_id'])) ?? null);
+        const digest = sha256Hex(JSON.stringify([issuer, subject]));
+        const before = older(digest);
+        const account_id = before === undefined ? provision(identity, digest) : before;
+        addIdentity.run({ issuer, subject, account_id });
+        return account_id === null ? null : (accounts.byId(account_id) ?? null);
+      });
     },
   };
 }
 
 /** Ends in a digest of issuer and subject, so that no identity can take the name of another account. */
-function accountName({ email, subject }: EnterpriseIdentity, id: string): string {
+function accountName({ email, subject }: EnterpriseIdentity, digest: string): string {
   const readable = (email ?? subject)
     .toLowerCase()
     .replace(/[^a-z0-9._@+-]/g, '')
     .replace(/^[^a-z0-9]+/, '');
-  return `${readable.slice(0, 50) || 'enterprise'}-${id.slice(0, 10)}`;
+  return `${readable.slice(0, 50) || 'enterprise'}-${digest.slice(0, 10)}`;
 }

@@ -32,6 +32,6 @@ export function signInFirstPage(accountUrl: string): Html {
   return layout(
     'Sign in',
     html`<h1>Sign in first</h1>
-<p><a href="${accountUrl}">Sign in to your account</a>, then open this link again.</p>`,
+<p><a href="${accountUrl}">Sign in to your account</a>: you come back here then.</p>`,
   );
 }

@@ -112,6 +112,10 @@ const migrations: Migrations = {
     -- Whose tokens: null is this authorization server, '*' every other issuer, else one issuer.
     ALTER TABLE revocations ADD COLUMN issuer TEXT;
     `,
+    `
+    -- What the account was called that an administrator removed: by it the person can be let in again.
+    ALTER TABLE external_identities ADD COLUMN removed_name TEXT;
+    `,
   ],
 };
 

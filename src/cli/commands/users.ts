@@ -3,6 +3,8 @@ import { makePrivateDirectory } from '../../store/index.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { passwordFromStdin, passwordFromTerminal } from '../password.ts';
+import { recordEvent } from '../record-event.ts';
+import { visible } from '../visible.ts';
 
 /** `portcullis users add`. */
 export const usersAdd: Command = {
@@ -39,11 +41,15 @@ export const usersAdd: Command = {
 export const usersList: Command = {
   name: 'users list',
   summary: 'list who can sign in',
-  usage: ['[--data DIR]'],
-  options: dataOptions,
+  usage: ['[--removed] [--data DIR]'],
+  options: {
+    removed: { help: 'instead, people of identity providers who were removed and are kept out' },
+    ...dataOptions,
+  },
   async run(given, context) {
     const { output, json } = context;
     return withAccounts(await findDataDirectory(given, context), context, (accounts) => {
+      if (given.has('removed')) return listRemoved(accounts, context);
       const users = accounts.list();
       const shown = users.map(({ id, name, role, createdAt }) => ({
         id,
@@ -76,6 +82,41 @@ export const usersRemove: Command = {
     });
   },
 };
+
+/** `portcullis users restore`. */
+export const usersRestore: Command = {
+  name: 'users restore',
+  summary: 'let somebody of an identity provider in again',
+  usage: ['NAME [--data DIR]'],
+  words: ['NAME'],
+  options: dataOptions,
+  notes:
+    'NAME as users list --removed shows it, or the subject. The next sign-in makes a new account: no session, grant, token\nor connection of the old one comes back. Somebody with a password is added again with users add.',
+  async run(given, context) {
+    const name = nameOf(given, `write ${context.self} users restore alice~0a1b2c`);
+    const directory = await findDataDirectory(given, context);
+    return withAccounts(directory, context, async (accounts) => {
+      const restored = accounts.restore(name);
+      for (const { issuer, subject, name: known } of restored) {
+        const data = { issuer, name: known, by: 'command line' };
+        await recordEvent(directory, context, { event: 'user.restored', subject, data });
+      }
+      if (context.json) context.output.json({ ok: true, restored });
+      else context.output.line(`${visible(name)} can sign in again.`);
+    });
+  },
+};
+
+function listRemoved(accounts: Accounts, { output, json }: CommandContext): void {
+  const removed = accounts.removed();
+  if (json) output.json({ removed });
+  else if (removed.length === 0) output.line('Nobody is kept out.');
+  else {
+    for (const { name, issuer, subject } of removed) {
+      output.line(`${visible(name ?? subject)}  ${visible(subject)} of ${visible(issuer)}`);
+    }
+  }
+}
 
 type Accounts = ReturnType<typeof import('../../authorization-server/index.ts')['openAccounts']>;
 

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import * as oauth from 'oauth4webapi';
 import type { Secret } from '../../base/index.ts';
 
-/** How we prove ourselves at the introspection endpoint (RFC 7662 section 2.1). One of the two. */
+/** How we prove ourselves at an endpoint of an issuer. One of the two. */
 export interface ClientCredentials {
   readonly clientSecret: Secret | null;
   /** A private key, as PEM or as JWK. */
@@ -23,13 +23,16 @@ const algorithms: Readonly<Record<string, { alg: string; params: Parameters<KeyO
  *
  * @throws when the key is none, or of a kind that nobody signs with
  */
-export function clientAuthentication({ clientSecret, privateKey }: ClientCredentials): oauth.ClientAuth {
+export function clientAuthentication(
+  { clientSecret, privateKey }: ClientCredentials,
+  endpoint: 'token' | 'introspection' = 'introspection',
+): oauth.ClientAuth {
   if (privateKey !== null) return oauth.PrivateKeyJwt(signingKey(privateKey.reveal()));
-  if (clientSecret === null) throw new Error('no credentials for introspection');
+  if (clientSecret === null) throw new Error(`no credentials for ${endpoint}`);
   const basic = oauth.ClientSecretBasic(clientSecret.reveal());
   const post = oauth.ClientSecretPost(clientSecret.reveal());
   return (as, ...rest) => {
-    const methods = as.introspection_endpoint_auth_methods_supported;
+    const methods = as[`${endpoint}_endpoint_auth_methods_supported`];
     const inBody = methods?.includes('client_secret_post') && !methods.includes('client_secret_basic');
     return (inBody ? post : basic)(as, ...rest);
   };

@@ -1,4 +1,4 @@
-import { isRefusal, type Refusal, type RefusalCode, refuse } from '../../base/index.ts';
+import { isRefusal, type Refusal, type RefusalCode, refuse, Secret } from '../../base/index.ts';
 import { type Presentation, type Principal, readCredentials, type StaticKeys } from '../../identity/index.ts';
 import type { ReceivedCall } from '../call.ts';
 import type { IncomingRequest } from '../request.ts';
@@ -7,7 +7,7 @@ import { observeAuthentication } from './observed-authentication.ts';
 
 /** Who calls: from the access token and nothing else. */
 export async function authenticate(call: ReceivedCall, runtime: Runtime): Promise<Principal | Refusal> {
-  const { request, server } = call;
+  const { request } = call;
   const now = runtime.clock.monotonic();
   const flood = runtime.flood.check(request.address, now);
   if (!flood.admitted) {
@@ -16,7 +16,7 @@ export async function authenticate(call: ReceivedCall, runtime: Runtime): Promis
       limit: { layer, retryAfterMs, limit, remaining },
     });
   }
-  const principal = await identify(request, server);
+  const principal = await identify(call);
   if (!isRefusal(principal)) return principal;
   if (!unsuspicious.has(principal.code)) runtime.flood.failed(request.address, now);
   return observeAuthentication(call, principal, runtime.clock.now());
@@ -30,10 +30,9 @@ const unsuspicious: ReadonlySet<RefusalCode> = new Set([
   'proof_nonce',
 ]);
 
-async function identify(
-  request: IncomingRequest,
-  { authenticator, staticKeys }: ReceivedCall['server'],
-): Promise<Principal | Refusal> {
+async function identify(call: ReceivedCall): Promise<Principal | Refusal> {
+  const { request, server } = call;
+  const { authenticator, staticKeys } = server;
   // Of two headers one reader takes the first and another the last.
   for (const name of ['authorization', 'dpop']) {
     if (request.headers.isRepeated(name))
@@ -51,7 +50,11 @@ async function identify(
     httpMethod: request.httpMethod,
     certificate: request.certificate ?? (() => null),
   };
-  return authenticator.authenticate(credentials.token, presentation);
+  const principal = await authenticator.authenticate(credentials.token, presentation);
+  if (server.keepsToken && !isRefusal(principal)) {
+    Object.assign(call, { callerToken: new Secret(credentials.token) });
+  }
+  return principal;
 }
 
 /** A key in a header of its own. Whoever sends it and a token is two callers. */

@@ -30,6 +30,7 @@ export function forward(call: ClearedCall, sink: AnswerSink): Exchange {
       session: call.session,
       principalKey: call.principal.key,
       principal: call.principal,
+      ...(call.callerToken && { callerToken: call.callerToken }),
       headers,
     },
     sink,

@@ -3,8 +3,11 @@ import type { Principal } from '../../identity/index.ts';
 
 /** What people are connected with at the upstreams' own providers. */
 export interface UpstreamCredentials {
-  /** The token to send for a caller. Never rejects: whatever goes wrong is an answer without a token. */
-  find(server: string, principal: Principal): Promise<CredentialAnswer>;
+  /**
+   * The token to send for a caller. Never rejects: whatever goes wrong is an answer without a token.
+   * @param own what the caller came with; null unless the configuration says that its issuer exchanges it
+   */
+  find(server: string, principal: Principal, own?: Secret | null): Promise<CredentialAnswer>;
   /** The upstream answered 401 to `token`: it is not sent again. */
   refused(server: string, principal: Principal, token: Secret): NotConnected;
 }
@@ -40,7 +43,7 @@ export function createCredentialsSwitch(): CredentialsSwitch {
     use(next) {
       current = next;
     },
-    find: (server, principal) => current?.find(server, principal) ?? Promise.resolve(nobody),
+    find: (server, principal, own) => current?.find(server, principal, own) ?? Promise.resolve(nobody),
     refused: (server, principal, token) => current?.refused(server, principal, token) ?? nobody,
   };
 }

@@ -17,7 +17,14 @@ import {
   type RunningAuthorizationServer,
   register,
 } from '../../authorization-server/support.ts';
-import { callTool, modernCall, rpc, startTestGateway, type TestGateway } from '../../gateway/support.ts';
+import {
+  callTool,
+  modernCall,
+  rpc,
+  startTestGateway,
+  type TestGateway,
+  until,
+} from '../../gateway/support.ts';
 import { startUpstreamProvider, type UpstreamProvider } from './provider.ts';
 
 const clientSecret = 'canary-client-secret';
@@ -216,7 +223,11 @@ describe('an account of each person at an upstream', () => {
     const [ownForm] = formsOf(await (await other.request(`${gateway.origin}/account`)).text());
     await other.submit(form.action, { ...form.fields, csrf: ownForm?.fields['csrf'] ?? '' });
     await assertConnected(alice);
+    const kept = [...provider.secrets].slice(-2).reverse();
+    provider.revoked.length = 0;
     assert.equal((await browser.submit(form.action, form.fields)).status, 303);
+    const both = [`refresh_token ${kept[0]}`, `access_token ${kept[1]}`];
+    await until(() => assert.deepEqual(provider.revoked, both));
     await assertNotConnected(alice);
   });
 });
@@ -230,6 +241,30 @@ describe('attacks on connecting', () => {
     await connect(alice);
     await assertNotConnected(bob);
     await assertConnected(alice);
+  });
+
+  it('brings back who had to sign in first, once, and to no other place', async () => {
+    const browser = new Browser();
+    assert.equal((await browser.request(`${gateway.origin}/connect/tickets`)).status, 401);
+    await signedIn(alice, browser);
+    const account = await browser.request(`${gateway.origin}/account`);
+    assert.deepEqual(
+      [account.status, account.headers.get('location')],
+      [303, `${gateway.origin}/connect/tickets`],
+    );
+    assert.equal((await browser.request(`${gateway.origin}/account`)).status, 200, 'once');
+    for (const planted of [
+      'https://bad.example/',
+      '//bad.example',
+      '../account/sign-out',
+      'nobody',
+      'constructor',
+      '',
+    ]) {
+      browser.plant(`portcullis_connect=${planted}; Path=/`);
+      const answer = await browser.request(`${gateway.origin}/account`);
+      assert.equal(answer.status, 200, planted);
+    }
   });
 
   it('a state is good once', async () => {

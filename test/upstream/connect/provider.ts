@@ -16,6 +16,8 @@ export interface UpstreamProvider {
   /** Every secret that was handed out. */
   readonly secrets: Set<string>;
   readonly accepted: Set<string>;
+  /** What was revoked, as `hint token`. */
+  readonly revoked: string[];
   endRefreshTokens(): void;
   callbackFor(authorizationUrl: URL): string;
   close(): Promise<void>;
@@ -42,6 +44,7 @@ export async function startUpstreamProvider(clientSecret: string): Promise<Upstr
     refreshes: [],
     secrets: new Set([clientSecret]),
     accepted: new Set(),
+    revoked: [],
     endRefreshTokens: () => refreshTokens.clear(),
     callbackFor({ searchParams: query }) {
       const code = secret('code');
@@ -82,6 +85,7 @@ export async function startUpstreamProvider(clientSecret: string): Promise<Upstr
         issuer,
         authorization_endpoint: `${issuer}/authorize`,
         token_endpoint: `${issuer}/token`,
+        revocation_endpoint: `${issuer}/revoke`,
         token_endpoint_auth_methods_supported: ['client_secret_post'],
         authorization_response_iss_parameter_supported: true,
       });
@@ -91,6 +95,10 @@ export async function startUpstreamProvider(clientSecret: string): Promise<Upstr
     const form = new URLSearchParams(Buffer.concat(chunks).toString());
     if (self.delayMs > 0) await new Promise((done) => setTimeout(done, self.delayMs));
     if (form.get('client_secret') !== clientSecret) return end({ error: 'invalid_client' }, 401);
+    if (req.url === '/revoke') {
+      self.revoked.push(`${form.get('token_type_hint')} ${form.get('token')}`);
+      return void res.writeHead(200).end();
+    }
     if (!isGood(form)) return end({ error: 'invalid_grant' }, 400);
     const [access, refresh] = [secret('access'), secret('refresh')];
     self.accepted.add(access);
