@@ -18,8 +18,10 @@ export interface LeaseOptions {
 
 interface Lease {
   calls: number;
-  /** How many to take next: doubles while leases are used up, halves when one runs out unused. */
+  /** How many to take next: grows while leases are used up, halves when one runs out unused. */
   size: number;
+  /** Calls that waited for the running question. */
+  waited: number;
   expires: number;
   /** Left in the store when it was last asked. */
   behind: number;
@@ -28,7 +30,7 @@ interface Lease {
 }
 
 const shareOfBurst = 20;
-const longestMs = 1_000;
+const lifeMs = 1_000;
 const sweepMs = 500;
 const maxLeases = 20_000;
 const rounds = 4;
@@ -46,7 +48,7 @@ export function createLeases(
     const found = leases.get(demand.key);
     if (found !== undefined) return found.lease;
     if (mostOf(demand) < 2 || leases.size >= maxLeases) return null;
-    const lease: Lease = { calls: 0, size: 2, expires: 0, behind: 0, filling: null };
+    const lease: Lease = { calls: 0, size: 2, waited: 0, expires: 0, behind: 0, filling: null };
     leases.set(demand.key, { demand, lease });
     return lease;
   }
@@ -83,11 +85,14 @@ export function createLeases(
     for (let round = 0; round < rounds; round++) {
       const now = clock.monotonic();
       const lacking = demands.filter((demand) => !holds(demand, now));
-      const filling = lacking.flatMap((demand) => leases.get(demand.key)?.lease.filling ?? []);
-      if (filling.length === 0 || round === rounds - 1) return fill(demands, lacking);
-      await Promise.all(filling);
+      const filling = lacking
+        .map((demand) => leases.get(demand.key)?.lease)
+        .filter((lease): lease is Lease => lease !== undefined && lease.filling !== null);
+      if (filling.length === 0) return fill(demands, lacking);
+      for (const lease of filling) lease.waited += 1;
+      await Promise.all(filling.map((lease) => lease.filling));
     }
-    throw new Error('unreachable');
+    return counters.take(demands); // in turn with too many others: paid for by itself
   }
 
   async function fill(
@@ -124,14 +129,15 @@ export function createLeases(
 
   function refill(lease: Lease, demand: LimitDemand, taken: number): void {
     const now = clock.monotonic();
-    const { limit } = demand;
     const isUsedUp = lease.calls === 0 && now < lease.expires;
     returnRest(demand, lease);
-    lease.size = isUsedUp
-      ? Math.min(lease.size * 2, mostOf(demand))
-      : Math.max(2, Math.floor(lease.size / 2));
+    lease.size =
+      isUsedUp || lease.waited > 0
+        ? Math.min(Math.max(lease.size * 2, lease.waited * 2), mostOf(demand))
+        : Math.max(2, Math.floor(lease.size / 2));
+    lease.waited = 0;
     lease.calls = taken - 1;
-    lease.expires = now + Math.min(longestMs, Math.max(100, (limit.periodMs / limit.count) * taken));
+    lease.expires = now + lifeMs;
   }
 
   return {
