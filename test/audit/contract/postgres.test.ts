@@ -100,7 +100,7 @@ describe('PostgreSQL', { skip }, () => {
 
   it('does not show the password, whatever goes wrong', async () => {
     const url = new Secret(
-      server.url.replace(':none@', ':very-secret-word@').replace('/postgres', '/missing'),
+      server.url.replace(':none@', ':very-secret-word@').replace(/\/postgres$/, '/missing'),
     );
     await assert.rejects(
       createAuditTrail({ dataDir: '/nowhere', postgres: { url }, clock: systemClock, log: silentLog }),
