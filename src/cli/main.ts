@@ -11,6 +11,7 @@ import { configCheck, configExplain } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { pinsApprove, pinsDiff, pinsExport, pinsList } from './commands/pins.ts';
 import { policyExplain, policyTest } from './commands/policy.ts';
+import { policyInit } from './commands/policy-init.ts';
 import { protect } from './commands/protect.ts';
 import { report } from './commands/report.ts';
 import { grantsList, revoke } from './commands/revoke.ts';
@@ -30,6 +31,7 @@ const commands: readonly Command[] = [
   configExplain,
   policyExplain,
   policyTest,
+  policyInit,
   doctor,
   check,
   auditTail,

@@ -1,2 +1,3 @@
 export { type Gateway, type GatewayOptions, type StartFailure, startGateway } from './gateway.ts';
 export { createLog } from './log.ts';
+export { readTools } from './read-tools.ts';

@@ -203,6 +203,15 @@ async function newBackend(server: ServerConfig, parts: Parts): Promise<Backend> 
   return { config: server, upstream, pins, catalog: createCatalog({ name, upstream, pins, clock, log }) };
 }
 
+/** A server's upstream alone, asked as the gateway itself: for commands. */
+export async function openUpstream(
+  { name, upstream: config }: ServerConfig,
+  { clock, log, environment }: Pick<Parts, 'clock' | 'log' | 'environment'>,
+): Promise<Upstream> {
+  if (config.kind === 'stdio') return createStdioUpstream({ name, config, clock, log, environment });
+  return createHttpUpstream({ name, config: { ...config, assertion: null, connect: null }, log });
+}
+
 /** Whether what one caller's account or process lists says nothing of another's. */
 function hasListsOfOwn({ upstream }: ServerConfig): boolean {
   return upstream.kind === 'http' ? Boolean(upstream.connect) : upstream.isolation === 'principal';

@@ -19,6 +19,7 @@ export {
 export { createHttpUpstream } from './http.ts';
 export { createStdioUpstream } from './stdio.ts';
 export { toolFacts } from './tool-facts.ts';
+export { readToolList } from './tool-list.ts';
 export type {
   AnswerHead,
   AnswerSink,
