@@ -1,4 +1,5 @@
 import {
+  type AuditEvent,
   createAuditTrail,
   neutralText,
   type OpenAuditTrail,
@@ -116,7 +117,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       store: openPinStore(options.config.data),
       clock,
       log,
-      event: (event, data) => audit.event({ timestamp: timestamp(clock.now()), event, data }),
+      event: (event, data) =>
+        audit.event({ timestamp: timestamp(clock.now()), event, ...placeOf(data), data }),
     }),
     assertions: createAssertionSigner({ issuer: options.config.publicUrl, clock, derive: key.derive }),
     streams: new OpenStreams(keepAliveMs),
@@ -259,6 +261,17 @@ class Running {
     await audit.close(); // its copies still go out
     await outbound.close();
   }
+}
+
+/** Of an event about a tool, for who asks the trail by server or tool. */
+function placeOf({
+  server,
+  tool,
+}: Readonly<Record<string, unknown>>): Pick<AuditEvent, 'server' | 'tool_name'> {
+  return {
+    ...(typeof server === 'string' ? { server } : {}),
+    ...(typeof tool === 'string' ? { tool_name: tool } : {}),
+  };
 }
 
 /** An approval is to be in force within a second or two. */

@@ -88,8 +88,11 @@ describe('a definition that changes behind the gateway', () => {
     await assertQuarantined();
     await assertCallable('other');
     await until(() => assert.equal(eventNamed('pins.quarantined')?.data['tool'], 'echo'));
-    const record = (await test.records()).find(({ reason }) => reason === 'tool_quarantined');
-    assert.match(String(record?.detail), /^sha256:[0-9a-f]{64}: .*instruction/);
+    await until(async () => {
+      const record = (await test.records()).find(({ reason }) => reason === 'tool_quarantined');
+      assert.match(String(record?.detail), /^sha256:[0-9a-f]{64}: .*instruction/);
+      assert.match(String(record?.tool_def_hash), /^sha256:/);
+    });
   });
 
   it('that is poisoned and then as before stays in quarantine: flapping opens nothing', async () => {

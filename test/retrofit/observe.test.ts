@@ -9,6 +9,7 @@ import {
   rpc,
   startTestGateway,
   type TestGateway,
+  until,
 } from '../gateway/support.ts';
 import { type DriftingServer, startDriftingServer, type ToolJson, tool } from '../pins/drifting-server.ts';
 
@@ -22,6 +23,7 @@ const tools = [
   tool('write', { annotations: { readOnlyHint: false } }),
   tool('secret'),
   tool('pay'),
+  tool('typed'),
   tool('poisoned'),
 ];
 const rules = `tools:
@@ -29,6 +31,7 @@ const rules = `tools:
   - { match: pay, scope: mcp:tools:read, confirm: other }
   - { match: write, scope: mcp:tools:write }
   - { match: read, scope: mcp:tools:read, limit: 2/min }
+  - { match: typed, scope: mcp:tools:read }
   - { match: poisoned, scope: mcp:tools:read }
 limits: { client: none, organization: none }
 `;
@@ -59,22 +62,36 @@ const denialsOf = (record: AuditRecord | undefined): Denials => {
   const value: unknown = record?.would_deny;
   return (typeof value === 'string' ? JSON.parse(value) : (value ?? [])) as Denials;
 };
-const lastOf = async (name: string) =>
-  (await test.records()).filter(({ tool_name }) => tool_name === name).at(-1);
+/** Outcomes are written behind the answer: waits for as many calls of the tool as there were. */
+async function lastOf(name: string, calls = 1): Promise<AuditRecord | undefined> {
+  let found: AuditRecord[] = [];
+  await until(async () => {
+    found = (await test.records()).filter(({ tool_name }) => tool_name === name);
+    assert.ok(found.length >= calls, `${found.length} of ${calls} calls of ${name} are on record`);
+  });
+  return found.at(-1);
+}
+
+interface Attempt {
+  readonly name: string;
+  readonly times: number;
+  readonly args?: Record<string, unknown>;
+}
 
 /** Each layer with a call that only it refuses, of somebody who may read. */
-const attempts: Record<string, { name: string; times: number; reason: string }> = {
+const attempts: Record<string, Attempt & { reason: string }> = {
+  arguments: { name: 'typed', times: 1, args: { text: 5 }, reason: 'arguments_invalid' },
   scopes: { name: 'write', times: 1, reason: 'scope_missing' },
   limits: { name: 'read', times: 3, reason: 'limit_tool' },
   confirm: { name: 'pay', times: 1, reason: 'confirmation_unavailable' },
   pins: { name: 'poisoned', times: 1, reason: 'tool_quarantined' },
 };
 
-async function attempt({ name, times }: { name: string; times: number }): Promise<boolean> {
+async function attempt({ name, times, args }: Attempt): Promise<boolean> {
   const token = await test.token('mcp:tools:read', { sub: `somebody-${Math.random()}` });
   let passed = false;
   for (let turn = 0; turn < times; turn++) {
-    const { result } = await rpc(await callTool(test.url, token, name, { turn }));
+    const { result } = await rpc(await callTool(test.url, token, name, args ?? { turn }));
     passed = result !== undefined && result['isError'] !== true;
   }
   return passed;
@@ -86,7 +103,7 @@ describe('observe: [one layer]', () => {
       await start(`observe: [${observed}]`);
       for (const [layer, one] of Object.entries(attempts)) {
         assert.equal(await attempt(one), layer === observed, `${layer} while ${observed} is observed`);
-        const record = await lastOf(one.name);
+        const record = await lastOf(one.name, one.times);
         if (layer === observed) {
           assert.deepEqual(
             denialsOf(record).map(({ layer, reason }) => [layer, reason]),
@@ -107,7 +124,7 @@ describe('mode: observe', () => {
     await start('mode: observe');
     for (const [layer, one] of Object.entries(attempts)) {
       assert.equal(await attempt(one), true, layer);
-      assert.equal(denialsOf(await lastOf(one.name))[0]?.layer, layer);
+      assert.equal(denialsOf(await lastOf(one.name, one.times))[0]?.layer, layer);
     }
     assert.equal(await attempt({ name: 'secret', times: 1 }), true);
     assert.deepEqual(denialsOf(await lastOf('secret')), [
@@ -122,7 +139,7 @@ describe('mode: observe', () => {
     const shown = result?.['tools'] as ToolJson[];
     assert.deepEqual(
       shown.map((one) => one['name']),
-      ['pay', 'poisoned', 'read', 'secret', 'write'],
+      ['pay', 'poisoned', 'read', 'secret', 'typed', 'write'],
     );
     assert.doesNotMatch(JSON.stringify(shown), /Locked/);
   });
@@ -131,7 +148,7 @@ describe('mode: observe', () => {
     await start('mode: observe');
     const token = await test.token('');
     for (let turn = 0; turn < 3; turn++) await callTool(test.url, token, 'read', { turn });
-    const found = denialsOf(await lastOf('read')).map(({ layer }) => layer);
+    const found = denialsOf(await lastOf('read', 3)).map(({ layer }) => layer);
     assert.deepEqual(found, ['scopes', 'limits']);
   });
 
@@ -179,12 +196,12 @@ describe('mode: observe', () => {
   });
 });
 
-const until = '  observe: { until: 2026-12-01 }';
+const untilDay = '  observe: { until: 2026-12-01 }';
 const at = (day: string): Clock => ({ now: () => Date.parse(day), monotonic: () => performance.now() });
 
 describe('auth.observe', () => {
   it('lets in who has no token, or a bad one, with nothing of what it claims', async () => {
-    await start('mode: observe', { auth: until, clock: at('2026-11-25T00:00:00Z') });
+    await start('mode: observe', { auth: untilDay, clock: at('2026-11-25T00:00:00Z') });
     assert.match(test.gateway.warnings.join('\n'), /AUTHENTICATION IS NOT ENFORCED until 2026-12-01/);
     assert.ok((await rpc(await callTool(test.url, null, 'read'))).result);
     const [denial] = denialsOf(await lastOf('read'));
@@ -206,14 +223,14 @@ describe('auth.observe', () => {
   });
 
   it('is over on its day', async () => {
-    await start('mode: observe', { auth: until, clock: at('2026-12-01T00:00:00Z') });
+    await start('mode: observe', { auth: untilDay, clock: at('2026-12-01T00:00:00Z') });
     assert.equal((await callTool(test.url, null, 'read')).status, 401);
     assert.match(test.gateway.warnings.join('\n'), /is over since 2026-12-01/);
   });
 
   it('is for the addresses that it names alone, behind a proxy too', async () => {
     await start('mode: observe\ntrustedProxies: [127.0.0.1/32]', {
-      auth: until,
+      auth: untilDay,
       clock: at('2026-11-25T00:00:00Z'),
     });
     const from = (address: string | null) =>

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
+import type { AuditRecord } from '../../src/audit/index.ts';
 import type { Clock } from '../../src/base/index.ts';
-import { callTool, modernCall, rpc, startTestGateway, type TestGateway } from '../gateway/support.ts';
+import { callTool, modernCall, rpc, startTestGateway, type TestGateway, until } from '../gateway/support.ts';
 import { tool } from '../pins/drifting-server.ts';
 
 // The key of before, beside OAuth, until a day.
@@ -67,7 +68,11 @@ describe('a static key', () => {
     assert.ok((await rpc(await callTool(test.url, key, 'read'))).result);
     assert.equal((await callTool(test.url, key, 'write')).status, 403);
     assert.ok((await rpc(await withHeader({ 'x-api-key': second }))).result);
-    const [first] = (await test.records()).filter(({ tool_name }) => tool_name === 'read');
+    let first: AuditRecord | undefined;
+    await until(async () => {
+      [first] = (await test.records()).filter(({ tool_name }) => tool_name === 'read');
+      assert.ok(first);
+    });
     assert.equal(first?.subject, 'batch');
     assert.equal(first?.organization, 'acme');
     assert.equal(first?.principal_type, 'static-key');
@@ -89,7 +94,7 @@ describe('a static key', () => {
     const [{ error: said }, { error: saidOfEnded }] = [await rpc(wrong), await rpc(ended)];
     assert.deepEqual(saidOfEnded?.data, said?.data);
     assert.equal(ended.headers.get('www-authenticate'), wrong.headers.get('www-authenticate'));
-    assert.equal((await test.records()).at(-1)?.reason, 'token_key_ended');
+    await until(async () => assert.equal((await test.records()).at(-1)?.reason, 'token_key_ended'));
     assert.equal((await callTool(test.url, second, 'read')).status, 401); // a header's key as a bearer token
     assert.equal((await withHeader({ 'x-api-key': key })).status, 401); // and the other way round
     assert.equal((await withHeader({ 'x-api-key': second, authorization: `Bearer ${key}` })).status, 400);

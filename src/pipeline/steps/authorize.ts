@@ -35,7 +35,8 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
     if (refused) return refused;
   }
   const unfit = checkArguments(call, facts);
-  if (unfit) return unfit;
+  const refused = unfit && enforce(call, 'arguments', unfit);
+  if (refused) return refused;
   const effective = decision.allow ? decision : observedDecision(call, facts, decision);
   return Object.assign(call, { decision: effective, session, facts: facts === 'unknown' ? null : facts });
 }
