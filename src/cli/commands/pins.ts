@@ -6,6 +6,7 @@ import type { Approval, Candidate, Pin, PinStore } from '../../pins/index.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { differences } from '../definition-diff.ts';
+import { recordEvent } from '../record-event.ts';
 
 /** `portcullis pins list`. */
 export const pinsList: Command = {
@@ -199,16 +200,12 @@ interface Recorded {
 
 async function record(
   directory: string,
-  { clock }: CommandContext,
+  context: CommandContext,
   { server, tool, approval }: Recorded,
 ): Promise<void> {
-  const { createAuditTrail } = await import('../../audit/index.ts');
-  const { silentLog } = await import('../../base/index.ts');
-  const trail = await createAuditTrail({ dataDir: directory, clock, log: silentLog });
   const before = approval.done === 'approved' ? approval.before : approval.hash;
   const data = { server, tool, hash: approval.hash, pinned: before, by: 'command line' };
-  trail.event({ timestamp: timestamp(clock.now()), event: `pins.${approval.done}`, data });
-  await trail.close();
+  await recordEvent(directory, context, { event: `pins.${approval.done}`, data });
 }
 
 async function withPins(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { neutralText } from '../../audit/index.ts';
 import { timestamp } from '../../base/index.ts';
 import type { KnownTool, Proposal, Seen } from '../../report/index.ts';
+import { openStore } from '../audit-store.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 
@@ -23,7 +24,7 @@ export const report: Command = {
     'What callers did while nothing was refused is what they did, not what they should do: read every line.\nNames of clients and tools are the words of others.',
   async run(given, context) {
     const directory = await findDataDirectory(given, context);
-    const { parseTime, queryAudit } = await import('../../audit/index.ts');
+    const { parseTime, queryEntries } = await import('../../audit/index.ts');
     const { gather, policyYaml, propose } = await import('../../report/index.ts');
     const now = context.clock.now();
     const time = (option: string, fallback: string) =>
@@ -36,7 +37,10 @@ export const report: Command = {
       percentile: numberOf(given, 'percentile', { fallback: 99, least: 1, most: 100 }),
       headroom: numberOf(given, 'headroom', { fallback: 2, least: 1, most: 100 }),
     };
-    const seen = await gather(queryAudit(directory, { ...period, order: 'oldest' }), period);
+    const source = await openStore(given, context);
+    const seen = await gather(queryEntries(source, { ...period, order: 'oldest' }), period).finally(() =>
+      source.close(),
+    );
     const proposal = propose(seen, { ...limits, known: await knownTools(directory) });
     const policy = policyYaml(seen, proposal);
     if (context.json) context.output.json({ ...asJson(seen, proposal), policy });
