@@ -49,9 +49,10 @@ export function isFailure({ probe, verdict }: Row): boolean {
   return verdict.problems.some(({ severity }) => (severity ?? probe.severity) !== 'info');
 }
 
+/** The options that would decide it, and the rows that wait for them. */
 function missing(open: readonly Row[]): string {
-  const needs = open.map(({ verdict }) => (verdict.verdict === 'not-tested' ? verdict.needs : null));
-  const typed = [...new Set(needs.filter((one) => one !== null))];
+  const needs = open.map(({ verdict }) => (verdict.verdict === 'not-tested' ? (verdict.needs ?? '') : ''));
+  const options = [...new Set(needs.join(' ').match(/--[a-z-]+/g) ?? [])].toSorted();
   const ids = open.map(({ probe }) => probe.id).join(', ');
-  return typed.length > 0 ? `${typed.join('; ')} (${ids})` : ids;
+  return options.length > 0 ? `${options.join(', ')} (${ids})` : ids;
 }

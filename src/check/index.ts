@@ -15,7 +15,7 @@ export { progressLine, terminalLines } from './output/terminal.ts';
 export { type Probe, type Severity, severities } from './probe.ts';
 export { probes } from './probes/index.ts';
 export { countingFindings, type Finding, type Report, type ReportRow, reportOf } from './report.ts';
-export { type Run, type RunOptions, runCheck } from './run.ts';
+export { type Row, type Run, type RunOptions, runCheck } from './run.ts';
 export { connects } from './somebody.ts';
 export { type ContextOptions, openContext } from './start.ts';
 export { readSuppressions, type Suppression } from './suppressions.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Report, reportOf, runCheck } from '../../src/check/index.ts';
 import { type FullSet, startFullSet } from './gateway/full-set.ts';
+import { verdictsOf, writtenVerdicts } from './written.ts';
 
 describe('check of our own gateway, with everything that it can be given', () => {
   let set: FullSet;
@@ -27,6 +28,10 @@ describe('check of our own gateway, with everything that it can be given', () =>
     // What the configuration does not have yet cannot be declared, nor proven by a command.
     const expected = open.filter((line) => !/^(C03|P05) /.test(line));
     assert.deepEqual(expected, []);
+  });
+
+  it('says what docs/check/portcullis.md says', () => {
+    assert.deepEqual(verdictsOf(report), writtenVerdicts('portcullis'));
   });
 
   it('shows no credential', () => {

@@ -70,7 +70,7 @@ async function triesOf(context: CheckContext, client: McpClient, call: Destructi
     },
   ];
   if (state === null) return tries;
-  const changed = { ...call.args, portcullis_check: 'changed' };
+  const changed = changedArguments(call.args);
   tries.push({ what: 'a changed state', exchange: await send(client, { requestState: flipped(state) }) });
   tries.push({
     what: 'changed arguments',
@@ -85,6 +85,14 @@ async function triesOf(context: CheckContext, client: McpClient, call: Destructi
   if (outcomeOf(first) === 'reached')
     tries.push({ what: 'an approval that was used', exchange: await send(client, { requestState: state }) });
   return tries;
+}
+
+/** Another value for the first argument, that nothing will have; or an argument more. */
+function changedArguments(args: DestructiveCall['args']): Record<string, unknown> {
+  const found = Object.entries(args).find(([, value]) => typeof value === 'string');
+  return found
+    ? { ...args, [found[0]]: `${String(found[1])}-portcullis-check` }
+    : { ...args, portcullis_check: 'changed' };
 }
 
 function flipped(state: string): string {

@@ -30,7 +30,8 @@ export const burst: Probe = {
     if (!context.allowed.burst) return notTested('it would load the server', '--allow-burst');
     const client = await context.once(somebody);
     if (client === null) return notTested('the server lets nobody in', needsToken);
-    const { limited, sent } = await context.once(floodOnce);
+    const { limited, sent, silent } = await context.once(floodOnce);
+    if (silent) return notTested(`the server stopped answering after ${sent} requests`);
     if (limited === null) return fail(`${sent} requests in a row were served`);
     const header = headerOf(limited, 'retry-after');
     const problems: Problem[] = [];
@@ -56,7 +57,7 @@ export const burst: Probe = {
 /** One flood serves several rows: it is not repeated. */
 export async function floodOnce(context: CheckContext) {
   const client = await context.once(somebody);
-  if (client === null) return { limited: null, sent: 0, statuses: [] };
+  if (client === null) return { limited: null, sent: 0, silent: true };
   return flood(() => client.send('tools/list', {}, { unpaced: true }), mostRequests);
 }
 

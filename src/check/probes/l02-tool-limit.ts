@@ -34,7 +34,8 @@ export const toolLimit: Probe = {
     const first = await call();
     if (first.status === 403)
       return notTested(`${tool.name} is not allowed to this caller`, '--tool NAME that the token may call');
-    const { limited, sent } = await flood(call, mostCalls);
+    const { limited, sent, silent } = await flood(call, mostCalls);
+    if (silent) return notTested(`the server stopped answering after ${sent} calls`);
     if (limited === null) return fail(`${sent} calls of ${tool.name} in a row were served`, [first]);
     const cheap = await client.send('tools/list');
     if (cheap.status === 429)

@@ -3,7 +3,7 @@ import { connect } from '../mcp.ts';
 import { fail, notTested, type Probe, pass } from '../probe.ts';
 import { needsToken, somebody } from '../somebody.ts';
 import { refresh } from '../tokens/authorization-requests.ts';
-import { mostRequests } from './l01-burst.ts';
+import { floodOnce, mostRequests } from './l01-burst.ts';
 
 export const limitSurvivesRefresh: Probe = {
   id: 'L03',
@@ -26,6 +26,8 @@ export const limitSurvivesRefresh: Probe = {
         'there is no refresh token',
         '--login, or --tokens FILE with "refresh-token", "client" and "issuer"',
       );
+    if ((await context.once(floodOnce)).limited === null)
+      return notTested('nobody is slowed down here, see L01');
     const client = await context.once(somebody);
     if (client === null) return notTested('the server lets nobody in', needsToken);
     const fresh = await refresh(context, refreshToken);

@@ -2,7 +2,7 @@ import { flood } from '../flood.ts';
 import { connect } from '../mcp.ts';
 import { fail, notTested, type Probe, pass } from '../probe.ts';
 import { somebody } from '../somebody.ts';
-import { mostRequests } from './l01-burst.ts';
+import { floodOnce, mostRequests } from './l01-burst.ts';
 
 export const isolation: Probe = {
   id: 'L05',
@@ -24,6 +24,8 @@ export const isolation: Probe = {
         'a token of somebody else is needed',
         '--lab, or --tokens FILE with "other-principal"',
       );
+    if ((await context.once(floodOnce)).limited === null)
+      return notTested('nobody is slowed down here, see L01');
     const client = await context.once(somebody);
     const quiet = await connect(context, other);
     if (client === null || quiet === null) return notTested('one of the two is not let in');

@@ -1,5 +1,6 @@
 import type { CheckContext } from '../context.ts';
-import { type Exchange, isSuccess } from '../exchange.ts';
+import { bearerOf } from '../discovery/challenge.ts';
+import { type Exchange, headerOf, isSuccess } from '../exchange.ts';
 import { connect, nobodysTool, rpcOf } from '../mcp.ts';
 import { fail, notTested, type Probe, pass } from '../probe.ts';
 import { needsToken, somebody } from '../somebody.ts';
@@ -25,29 +26,41 @@ export const unknownTool: Probe = {
     const exchange = await client.send('tools/call', { name: nobodysTool, arguments: {} });
     const problem = problemOf(exchange);
     if (problem !== null) return fail(problem, [exchange]);
-    const hidden = await hiddenCall(context);
-    if (hidden === null || shapeOf(hidden.exchange, hidden.name) === shapeOf(hidden.unknown, nobodysTool))
-      return pass('−32602', [exchange]);
-    return fail('a hidden tool is answered otherwise than one that does not exist: it is given away', [
-      hidden.exchange,
-      hidden.unknown,
-    ]);
+    const told = await hiddenCalls(context);
+    if (told.length === 0) return pass('−32602', [exchange]);
+    return fail('a hidden tool is answered otherwise than one that does not exist: it is given away', told);
   },
 };
 
-/** The call of a tool that the reading token does not see, and that of one which nobody has, by the same caller. */
-async function hiddenCall(context: CheckContext) {
+const mostHidden = 5;
+
+/**
+ * Calls of tools that the reading token does not see, answered otherwise than that of a tool which nobody has. A 403 that names the
+ * scope to ask for is no secret let slip: that is how a client is told to step up.
+ */
+async function hiddenCalls(context: CheckContext): Promise<Exchange[]> {
   const { good, 'read-only': reader } = context.tokens.tokens;
-  if (good === undefined || reader === undefined) return null;
+  if (good === undefined || reader === undefined) return [];
+  // Where hidden tools can be called at all, their answers differ for that reason.
+  if (['S01', 'S03'].some((id) => context.verdict(id)?.verdict === 'fail')) return [];
   const [all, some] = [await listAs(context, good), await listAs(context, reader)];
-  const seen = new Set(some?.tools.map(({ name }) => name));
-  const tool = all?.tools.find(({ name, required }) => !seen.has(name) && required.length > 0);
   const client = await connect(context, reader);
-  if (tool === undefined || client === null) return null;
+  if (all === null || some === null || client === null) return [];
+  const seen = new Set(some.tools.map(({ name }) => name));
+  const hidden = all.tools.filter(({ name, required }) => !seen.has(name) && required.length > 0);
   const args = { portcullis_check: true };
-  const exchange = await client.send('tools/call', { name: tool.name, arguments: args });
   const unknown = await client.send('tools/call', { name: nobodysTool, arguments: args });
-  return { name: tool.name, exchange, unknown };
+  const told: Exchange[] = [];
+  for (const { name } of hidden.slice(0, mostHidden)) {
+    const exchange = await client.send('tools/call', { name, arguments: args });
+    if (!isStepUp(exchange) && shapeOf(exchange, name) !== shapeOf(unknown, nobodysTool)) told.push(exchange);
+  }
+  return told.length === 0 ? [] : [...told, unknown];
+}
+
+function isStepUp(exchange: Exchange): boolean {
+  const parameters = bearerOf(headerOf(exchange, 'www-authenticate'))?.parameters;
+  return exchange.status === 403 && parameters?.get('error') === 'insufficient_scope';
 }
 
 /** Status and error, the tool’s own name aside. */
