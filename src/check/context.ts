@@ -29,7 +29,13 @@ export interface CheckInputs {
   readonly lock: ToolLock | null;
   readonly declared: Declared | null;
   /** Tokens of a lab that the server trusts, each of which must be refused. */
-  readonly mill: readonly Trial[] | null;
+  readonly mill: Mill | null;
+}
+
+export interface Mill {
+  /** Trusted for the test alone: what it publishes says nothing about the server. */
+  readonly issuer: string;
+  readonly trials: readonly Trial[];
 }
 
 /** What a row works with. Rows share what they found out by `once`, and nothing else. */

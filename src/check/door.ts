@@ -87,7 +87,7 @@ export function createDoor(options: DoorOptions): Door {
     },
     keep: (secret) => void secrets.push(secret),
     async ask(request) {
-      guardSecrets(request, target, secrets);
+      guardSecrets(request, options, secrets);
       if (request.unpaced !== true) await pace();
       const before = clock.monotonic();
       const answer = await send(request);
@@ -137,8 +137,14 @@ function headersOf({ headers = [], token }: Ask, userAgent: string): (readonly [
 }
 
 /** A fault of a row, not of the server: so it is thrown. The token goes to the target's URL, over the target's scheme, or nowhere. */
-function guardSecrets(request: Ask, target: URL, secrets: readonly NamedSecret[]): void {
+function guardSecrets(
+  request: Ask,
+  { target, isPrivate }: DoorOptions,
+  secrets: readonly NamedSecret[],
+): void {
   if (request.toIssuer) return;
+  if (request.token && target.protocol === 'http:' && !isPrivate)
+    throw new Error('a token is not sent over plain http to a public address');
   const url = new URL(request.url ?? target);
   const path = request.path?.split('?')[0] ?? url.pathname;
   if (url.origin === target.origin && path === target.pathname) return;

@@ -77,10 +77,11 @@ const orders: readonly (readonly [string, RegExp])[] = [
 
 /** A description that tells the model what to do with another tool. */
 function shadowed({ name, description }: Tool, names: readonly string[]): string[] {
-  const others = names.filter((one) => one !== name && one.length > 3 && description.includes(one));
+  const read = description.slice(0, 4000);
+  const others = names.filter((one) => one !== name && one.length > 3 && read.includes(one));
   const orders =
     /\b(?:instead of|before (?:calling|using)|whenever|when (?:calling|using)|do not use|must not use|replace)\b/i;
-  if (others.length === 0 || !orders.test(description)) return [];
+  if (others.length === 0 || !orders.test(read)) return [];
   return [`it says how to use another tool: ${quoted(others[0])}`];
 }
 

@@ -45,6 +45,11 @@ describe('the door', () => {
       await assert.rejects(ask(request), /must not be sent/, JSON.stringify(request));
   });
 
+  it('sends no token over plain http to a public address', async () => {
+    const { ask } = door('http://mcp.example.com/mcp', { isPrivate: false });
+    await assert.rejects(ask({ token }), /plain http/);
+  });
+
   it('follows no redirect', async (t) => {
     let asked = 0;
     const listener: RequestListener = (_request, response) => {

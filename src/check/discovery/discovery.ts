@@ -47,7 +47,9 @@ export async function discover(context: CheckContext): Promise<Discovery> {
   const known = [atPath, atRoot].find((one) => one.url === url);
   const named = url === undefined ? null : (known ?? (await seek(context, url)));
   const resource = [named, atPath, atRoot].find((one) => one?.document) ?? null;
-  const issuers = stringsOf(resource?.document?.['authorization_servers']).slice(0, mostServers);
+  const issuers = stringsOf(resource?.document?.['authorization_servers'])
+    .filter((issuer) => issuer !== context.mill?.issuer)
+    .slice(0, mostServers);
   const servers: AuthorizationServer[] = [];
   for (const issuer of issuers) servers.push(await serverOf(context, issuer));
   return { refused, challenge, atPath, atRoot, named, resource, servers };

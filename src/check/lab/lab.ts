@@ -87,6 +87,7 @@ function configurationFor(issuer: string, audience: string): string {
     `    - issuer: ${issuer}`,
     `      audience: ${audience}`,
     '      algorithms: [ES256]',
+    '      typ: [at+jwt]',
     '      exclusiveAudience: true',
     '',
     '# Anything else: trust the issuer below, with its keys, for this audience.',

@@ -1,5 +1,6 @@
 import { type AuthorizationServer, discover } from '../discovery/discovery.ts';
 import { quoted } from '../evidence.ts';
+import { stringsOf } from '../exchange.ts';
 import { fail, notTested, type Probe, type Problem, verdictOf } from '../probe.ts';
 
 export const issuer: Probe = {
@@ -19,6 +20,9 @@ export const issuer: Probe = {
   async run(context) {
     const { resource, servers } = await context.once(discover);
     if (resource === null) return notTested('there is no resource metadata, see A05');
+    const named = stringsOf(resource.document?.['authorization_servers']);
+    if (servers.length === 0 && named.length > 0)
+      return notTested('only the issuer of the lab is named', 'a run without --lab');
     if (servers.length === 0) return fail('authorization_servers is empty or missing', [resource.exchange]);
     const problems = servers.flatMap(problemsOf);
     const evidence = servers.flatMap((one) => one.metadata?.exchange ?? one.tried.slice(-1));

@@ -17,6 +17,6 @@ export const tokenMill: Probe = {
       return notTested('it needs an issuer that the server trusts for the test', '--lab');
     const works = await context.once(goodTokenWorks);
     if (works !== true) return works;
-    return allRefused(context, context.mill);
+    return allRefused(context, context.mill.trials);
   },
 };

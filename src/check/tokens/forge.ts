@@ -11,7 +11,7 @@ export async function plausibleClaims(context: CheckContext): Promise<Record<str
   const { resource, servers } = await context.once(discover);
   const now = Math.floor(context.clock.now() / 1000);
   return {
-    iss: servers[0]?.issuer ?? context.target.origin,
+    iss: servers[0]?.issuer ?? context.mill?.issuer ?? context.target.origin,
     aud: resource?.document?.['resource'] ?? context.target.href,
     sub: 'portcullis-check',
     client_id: 'portcullis-check',

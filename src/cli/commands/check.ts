@@ -51,6 +51,11 @@ export const check: Command = {
     const targets = await targetsOf(given, context);
     if (targets.length > 1 && (given.text('output') || given.text('write-lock')))
       throw new UsageError('--output and --write-lock are for one URL', 'check that one alone');
+    if (given.has('host-list') && (given.has('tokens') || given.has('token-stdin')))
+      throw new UsageError(
+        'a token is for one server: it is not sent to a list of hosts',
+        'use --login, or check that one alone',
+      );
     const codes: ExitCode[] = [];
     for (const target of targets) {
       const { report, failOn } = await checkOne(target, given, context);
@@ -90,7 +95,7 @@ async function checkOne(target: URL, given: Given, context: CommandContext): Pro
     mill: null,
   };
   const { tokens, lab } = await credentialsOf(given, context, inputs);
-  const options = { ...inputs, tokens, mill: lab?.trials ?? null };
+  const options = { ...inputs, tokens, mill: lab };
   try {
     const file = given.text('write-lock');
     if (file !== undefined) await writeText(file, await writeLock(options), context);

@@ -89,7 +89,10 @@ export async function startFullSet(more: Record<string, unknown> = {}): Promise<
   };
   const lock = readLock(await writeLock({ ...bare, tokens }));
   const trials = await mill({ ...sign.key, audience: target.href, now: Math.floor(Date.now() / 1000) });
-  return { options: { ...bare, tokens, lock, mill: trials }, close: () => gateway.close() };
+  return {
+    options: { ...bare, tokens, lock, mill: { issuer: 'https://lab.example', trials } },
+    close: () => gateway.close(),
+  };
 }
 
 async function signIn(options: RunOptions, person: typeof alice) {
