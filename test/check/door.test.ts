@@ -100,6 +100,11 @@ describe('the door', () => {
   });
 });
 
+/** A character that a terminal shows and does not obey. */
+function isShown(character: string): boolean {
+  return !/^[\p{Cc}\p{Cf}]$/u.test(character);
+}
+
 describe('evidence', () => {
   const exchange = {
     request: { method: 'POST', url: 'https://mcp.example.com/mcp', headers: [], body: null },
@@ -113,10 +118,9 @@ describe('evidence', () => {
 
   it('holds no escape sequence and no text that nobody sees', () => {
     const { received } = evidenceOf({ ...exchange, body: '\u001b[2J\u202eabc\u{e0041}\u009b1m\r\n' }, []);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-    assert.doesNotMatch(
-      received,
-      /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]|[\u{e0000}-\u{e007f}]/u,
+    assert.ok(
+      [...received].every((one) => one === '\n' || isShown(one)),
+      JSON.stringify(received),
     );
   });
 
