@@ -213,7 +213,8 @@ export const rules: readonly Rule[] = [
     severity: 'medium',
     matches: [
       { on: 'event', where: { event: ['config.reloaded'] } },
-      { on: 'event', where: { event: { startsWith: 'pins.' } } },
+      // What a first start pins is no change.
+      { on: 'event', where: { event: ['pins.changed', 'pins.quarantined', 'pins.lock_invalid'] } },
     ],
     shape: { kind: 'each' },
     by: [['event']],

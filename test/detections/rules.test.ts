@@ -142,7 +142,7 @@ const examples: Readonly<Record<string, Example>> = {
   configuration_changed: {
     after: 1,
     fires: once(event('config.reloaded')),
-    quiet: [once(event('gateway.started'))],
+    quiet: [once(event('gateway.started')), once(event('pins.pinned')), once(event('pins.first_contact'))],
   },
 };
 
