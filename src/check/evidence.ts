@@ -57,16 +57,12 @@ export function redact(text: string, secrets: readonly NamedSecret[]): string {
     .replace(/((?:access_token|refresh_token|client_secret|code)=)[^&\s"]+/g, '$1[redacted]');
 }
 
-const invisible =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+/** Control and format characters and line separators; newlines stay. */
+const invisible = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** Text of others may hold escape sequences and characters that turn its direction: they are shown, not obeyed. Newlines stay. */
 export function neutral(text: string): string {
-  return text
-    .replace(invisible, '\ufffd')
-    .replace(/[\u{e0000}-\u{e007f}]/gu, '\ufffd')
-    .toWellFormed();
+  return text.replace(invisible, '\ufffd').toWellFormed();
 }
 
 /** One line of text from a server, inside a sentence of ours. */

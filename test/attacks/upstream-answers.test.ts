@@ -184,6 +184,7 @@ describe('an upstream that answers with', () => {
           'Clear-Site-Data: "*"',
           'Service-Worker-Allowed: /',
           'Refresh: 0; url=https://evil.example',
+          'RateLimit: "client";r=0;t=86400',
           `Content-Length: ${body.length}`,
         ],
         body,
@@ -199,6 +200,8 @@ describe('an upstream that answers with', () => {
       'content-type',
       'date',
       'keep-alive',
+      'ratelimit',
+      'ratelimit-policy',
       'x-content-type-options',
       'x-request-id',
     ]);

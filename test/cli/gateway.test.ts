@@ -156,10 +156,10 @@ describe('serve', () => {
         return answer.status;
       });
     assert.equal(await path('/one/mcp'), 404);
-    writeFileSync(file, configuration(port, '  broken: { upstream: { comand: [x] } }\nmode: observe\n'));
+    writeFileSync(file, configuration(port, '  broken: { upstream: { comand: [x] } }\napprovals: {}\n'));
     await running.says('the old one stays in force');
     assert.match(running.stderr(), /portcullis\.yaml:7:25: .*comand/);
-    assert.match(running.stderr(), /observe is not in this version/);
+    assert.match(running.stderr(), /approvals: is not in this version/);
     assert.notEqual(await path('/mcp'), 404);
     writeFileSync(
       file,
