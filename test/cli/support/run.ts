@@ -24,11 +24,18 @@ export interface Where {
 /** Longer than any command takes on a slow machine: one that hangs fails its test and does not outlive it. */
 const hangs = 60_000;
 
-/** Starts the real program. Nothing of our own environment but PATH reaches it. */
+const compileCache = process.env['NODE_COMPILE_CACHE'];
+
+/** Starts the real program. Nothing of our own environment but PATH, and what the suite keeps ready, reaches it. */
 export function start(parameters: readonly string[], { cwd, env = {} }: Where): ChildProcess {
   return spawn(process.execPath, [join(root, 'bin/portcullis.js'), ...parameters], {
     cwd,
-    env: { PATH: process.env['PATH'], HOME: cwd, ...env },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: cwd,
+      ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache }),
+      ...env,
+    },
     stdio: 'pipe',
     timeout: hangs,
     killSignal: 'SIGKILL',
