@@ -263,10 +263,10 @@ it('refuses headers that the gateway sets itself', async (t) => {
 describe('what later versions bring', () => {
   it('is refused by name, never ignored', async (t) => {
     const sections = {
-      webhook: '{}',
       approvals: '{}',
       encryption: '{}',
       console: '{}',
+      otel: '{}',
     };
     for (const [key, value] of Object.entries(sections))
       await refuses(t, `${smallest}${key}: ${value}\n`, key, /not in this version/);
