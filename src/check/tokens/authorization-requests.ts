@@ -70,17 +70,3 @@ export async function revoke(context: CheckContext, token: NamedSecret): Promise
   const answer = await post(context, 'revocation_endpoint', { token: token.secret.reveal() });
   return answer?.status === 200;
 }
-
-/** Asks for a token for another resource than the target (RFC 8707). @returns null where none is given */
-export async function tokenForElsewhere(
-  context: CheckContext,
-  resource: string,
-): Promise<NamedSecret | null> {
-  if (!context.tokens.client?.secret) return null;
-  const answer = await post(context, 'token_endpoint', { grant_type: 'client_credentials', resource });
-  const token = (answer && documentOf(answer))?.['access_token'];
-  if (typeof token !== 'string') return null;
-  const found = named('elsewhere', token);
-  context.door.keep(found);
-  return found;
-}

@@ -14,6 +14,7 @@ export interface AuthorizationRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly body: string;
+  readonly authorization?: string;
   /** Origin that documents name: fixed, but for a fault. */
   readonly origin: string;
 }
@@ -33,7 +34,7 @@ export function createAuthorization(issuer: Issuer, limits: Limits, faults: Faul
       case 'GET /authorize':
         return authorize(request.query, issuer, faults);
       case 'POST /token':
-        return token(new URLSearchParams(request.body), issuer);
+        return token(request, issuer);
       case 'POST /revoke':
         issuer.revoke(new URLSearchParams(request.body).get('token') ?? '');
         return { status: 200 };
@@ -138,7 +139,24 @@ function isRegistered(given: string, registered: string, faults: Faults): boolea
   return loopback.test(registered) && portless(given) === portless(registered);
 }
 
-async function token(form: URLSearchParams, issuer: Issuer): Promise<Answer> {
+/** Of the client `ci`, which acts without a person. */
+export const clientSecret = 'a-secret-of-the-client-ci';
+
+/** RFC 6749 section 2.3.1: both halves are form-encoded before they are joined. */
+function isMachine(authorization = ''): boolean {
+  const pair = Buffer.from(authorization.replace(/^Basic /, ''), 'base64').toString();
+  return decodeURIComponent(pair) === `ci:${clientSecret}`;
+}
+
+async function token({ body, authorization }: AuthorizationRequest, issuer: Issuer): Promise<Answer> {
+  const form = new URLSearchParams(body);
+  if (form.get('grant_type') === 'client_credentials') {
+    if (!isMachine(authorization)) return { ...refused('invalid_client'), status: 401 };
+    if (form.get('resource') !== issuer.resource) return refused('invalid_target');
+    const access_token = await issuer.mint({ subject: 'ci', clientId: 'ci' });
+    const headers = { 'cache-control': 'no-store' };
+    return { status: 200, headers, body: { access_token, token_type: 'Bearer', expires_in: 900 } };
+  }
   const tokens = await issuer.redeem(form);
   if (!tokens) return refused('invalid_grant');
   return {

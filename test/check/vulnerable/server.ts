@@ -80,6 +80,7 @@ export async function startVulnerableServer(options: VulnerableOptions = {}): Pr
       path: pathname,
       query: searchParams,
       body: body.toString(),
+      authorization: request.headers.authorization ?? '',
     };
     return (await authorization({ ...asked, origin: named })) ?? { status: 404 };
   };

@@ -4,11 +4,14 @@ import type { TokenName, TokenSet } from '../../../src/check/index.ts';
 import type { TokenWishes } from './issuer.ts';
 import type { VulnerableServer } from './server.ts';
 
+/** Whatever has an endpoint, and an issuer in our hand. */
+type Minting = Pick<VulnerableServer, 'url' | 'mint'>;
+
 const redirectUri = 'http://127.0.0.1:9/callback';
 const everything = 'mcp:tools:read mcp:tools:write mcp:tools:admin';
 
 /** What is wished for each token that `check` can make use of, but for the good one. */
-function wishes(server: VulnerableServer): Readonly<Partial<Record<TokenName, TokenWishes>>> {
+function wishes(server: Minting): Readonly<Partial<Record<TokenName, TokenWishes>>> {
   const { origin } = new URL(server.url);
   return {
     'read-only': { scope: 'mcp:tools:read', subject: 'carol' },
@@ -25,19 +28,26 @@ function wishes(server: VulnerableServer): Readonly<Partial<Record<TokenName, To
   };
 }
 
+/** A token of each kind, none by a sign-in. */
+export async function mintedTokens(server: Minting): Promise<TokenSet['tokens']> {
+  const all: [TokenName, TokenWishes][] = [
+    ['good', {}],
+    ...(Object.entries(wishes(server)) as [TokenName, TokenWishes][]),
+  ];
+  const tokens: Partial<Record<TokenName, { name: string; secret: Secret }>> = {};
+  for (const [name, wish] of all) tokens[name] = { name, secret: new Secret(await server.mint(wish)) };
+  return tokens;
+}
+
 /** All of them, the good one by a sign-in, so that it can be refreshed and revoked. */
 export async function fullTokenSet(server: VulnerableServer): Promise<TokenSet> {
   const { origin } = new URL(server.url);
   const client = await register(origin);
   const signedIn = client === null ? null : await signIn(server, client);
   const named = (name: string, token: string) => ({ name, secret: new Secret(token) });
-  const tokens: Partial<Record<TokenName, ReturnType<typeof named>>> = {
-    good: named('good', signedIn?.access_token ?? (await server.mint())),
-  };
-  for (const [name, wish] of Object.entries(wishes(server)) as [TokenName, TokenWishes][])
-    tokens[name] = named(name, await server.mint(wish));
+  const minted = await mintedTokens(server);
   return {
-    tokens,
+    tokens: signedIn ? { ...minted, good: named('good', signedIn.access_token) } : minted,
     issuer: origin,
     client: client === null ? null : { id: client, secret: null, redirectUri },
     refreshToken: signedIn ? named('refresh token', signedIn.refresh_token) : null,
