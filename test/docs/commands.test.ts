@@ -16,7 +16,12 @@ const marked = (mark: string) => blocks.filter((block) => block.mark === mark);
 const named = ({ document, line }: { document: string } & Block) => `${document}:${line}`;
 
 /** What the documents' configurations refer to. */
-const secrets = { NOTES_KEY: 'a', TICKETS_KEY: 'b', OIDC_CLIENT_SECRET: 'c' };
+const secrets = {
+  NOTES_KEY: 'a',
+  TICKETS_KEY: 'b',
+  OIDC_CLIENT_SECRET: 'c',
+  DATABASE_URL: 'postgres://portcullis@127.0.0.1/portcullis',
+};
 
 let directory = '';
 before(() => {

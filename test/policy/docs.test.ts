@@ -27,9 +27,16 @@ for (const page of ['policy.md', 'limits.md']) {
     for (const snippet of snippets) {
       for (const section of Object.keys(snippet))
         assert.ok(
-          ['tools', 'limits', 'resources', 'servers', 'publicUrl', 'data', 'trustedProxies'].includes(
-            section,
-          ),
+          [
+            'tools',
+            'limits',
+            'resources',
+            'servers',
+            'publicUrl',
+            'data',
+            'trustedProxies',
+            'redis',
+          ].includes(section),
           section,
         );
       for (const rule of snippet.tools ?? []) {

@@ -1,5 +1,5 @@
 import { flood } from '../flood.ts';
-import { connect } from '../mcp.ts';
+import { connect, initialize, mcpAsk } from '../mcp.ts';
 import { fail, notTested, type Probe, pass } from '../probe.ts';
 import { needsToken, somebody } from '../somebody.ts';
 import { refresh } from '../tokens/authorization-requests.ts';
@@ -33,7 +33,12 @@ export const limitSurvivesRefresh: Probe = {
     const fresh = await refresh(context, refreshToken);
     if (fresh === null) return notTested('the issuer gives no new token for the refresh token');
     const renewed = await connect(context, fresh.token);
-    if (renewed === null) return notTested('the new token is not taken');
+    if (renewed === null) {
+      const first = await context.door.ask(mcpAsk({ ...initialize, token: fresh.token }));
+      return first.status === 429
+        ? pass('the new token is told 429 as well', [first])
+        : notTested('the new token is not taken');
+    }
     const { limited, sent } = await flood(
       () => client.send('tools/list', {}, { unpaced: true }),
       mostRequests,
