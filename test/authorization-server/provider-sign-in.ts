@@ -13,7 +13,7 @@ export function providerConfig(
     issuer,
     name: 'Example Corp',
     clientId: 'portcullis',
-    clientSecret: new Secret('a secret of the client'),
+    clientSecret: new Secret('aSecretOfTheClient'),
     scopes: ['openid'],
     authorizationParameters: {},
     claims: { name: 'preferred_username', groups: 'groups', organization: null },
@@ -44,7 +44,7 @@ export async function follow(
 }
 
 /** Opens the authorization request and presses the button of the provider. Returns where the browser is sent. */
-export async function goToProvider(browser: Browser, request: CodeRequest): Promise<URL> {
+export async function goToProvider(browser: Browser, request: Pick<CodeRequest, 'url'>): Promise<URL> {
   const { html } = await follow(browser, request.url.href);
   const form = formsOf(html).find(({ action }) => action.endsWith('/provider'));
   assert.ok(form, html);

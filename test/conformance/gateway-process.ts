@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { auth } from '@modelcontextprotocol/client';
 import { signInAndConsent } from '../authorization-server/support.ts';
 import { allScopes, freePort, generousLimits } from '../clients/gateway.ts';
-import { createProvider } from '../clients/provider.ts';
+import { type Browser, createProvider } from '../clients/provider.ts';
 
 const program = fileURLToPath(new URL('../../bin/portcullis.js', import.meta.url));
 const admin = { name: 'alice', password: 'correct horse battery staple' };
@@ -23,16 +23,22 @@ export interface GatewayProcess {
 export async function startGatewayProcess(options: {
   readonly publicUrl: string;
   readonly upstream: Record<string, unknown>;
+  /** Where it listens; any free port, when left out. */
+  readonly port?: number;
+  /** `auth` of the file; the embedded server with an administrator's password, when left out. */
+  readonly auth?: Record<string, unknown>;
+  readonly environment?: Readonly<Record<string, string>>;
 }): Promise<GatewayProcess> {
   const directory = await mkdtemp(join(tmpdir(), 'portcullis-serve-'));
   const data = join(directory, 'data');
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const file = join(directory, 'portcullis.yaml');
   const config = {
     publicUrl: options.publicUrl,
     listen: { port },
     data,
     servers: { fixture: { path: '/mcp', upstream: options.upstream } },
+    ...(options.auth && { auth: options.auth }),
     limits: generousLimits,
     http: { drainSeconds: 1 },
     tools: [
@@ -41,9 +47,10 @@ export async function startGatewayProcess(options: {
     ],
   };
   await writeFile(file, JSON.stringify(config));
-  await addAdministrator(data);
+  if (!options.auth) await addAdministrator(data);
   const gateway = spawn(process.execPath, [program, 'serve', '--config', file, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.environment },
   });
   const ready = await readyLine(gateway);
   return {
@@ -83,12 +90,18 @@ async function readyLine(gateway: ChildProcess): Promise<GatewayProcess['ready']
   });
   // After the ready line an exit is the test's own doing.
   ended.catch(() => {});
-  return JSON.parse(await Promise.race([ready, ended]));
+  const line = await Promise.race([ready, ended]);
+  const answer = JSON.parse(line);
+  if (answer.ok === false) throw new Error(`the gateway does not start: ${line}`);
+  return answer;
 }
 
-/** Registers a client, signs the administrator in, and gives a token with every scope. */
-export async function obtainToken(serverUrl: string): Promise<string> {
-  const provider = createProvider((url) => signInAndConsent(url, admin));
+/** Registers a client, signs the administrator in (or whom `browser` plays), and gives a token with every scope. */
+export async function obtainToken(
+  serverUrl: string,
+  browser: Browser = (url) => signInAndConsent(url, admin),
+): Promise<string> {
+  const provider = createProvider(browser);
   const scope = allScopes.filter((name) => name !== 'mcp:tools:admin').join(' ');
   await auth(provider, { serverUrl, scope });
   const callback = provider.takeCallback();

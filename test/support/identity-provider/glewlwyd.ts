@@ -11,7 +11,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const program = '/usr/bin/glewlwyd';
 const tables = '/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3';
 
-export const glewlwydClient = { id: 'portcullis', secret: 'a secret of the client' };
+/** Letters alone: glewlwyd does not decode the form encoding of RFC 6749 section 2.3.1 in a Basic header. */
+export const glewlwydClient = { id: 'portcullis', secret: 'aSecretOfTheClient' };
+/** What glewlwyd knows of a server behind Portcullis (RFC 8707): who holds the scope may ask for a token of that audience. */
+export const protectedResource = 'https://portcullis.test/mcp';
+export const protectedScope = 'mcp:tools:read';
 export const administrator = { username: 'admin', password: 'password' };
 
 /** Debian's glewlwyd (C, libjwt-like stack of its own): an OpenID provider that shares no code with what is tested. */
@@ -120,6 +124,7 @@ async function configure(api: Api, url: string, redirectUri: string): Promise<vo
     },
   });
   await api('PUT', 'mod/user/database/reset');
+  await api('POST', 'scope/', { name: protectedScope, display_name: 'read', password_required: true });
   await api('POST', 'mod/plugin/', {
     module: 'oidc',
     name: 'oidc',
@@ -146,6 +151,10 @@ async function configure(api: Api, url: string, redirectUri: string): Promise<vo
       'pkce-allowed': true,
       'pkce-required': true,
       'pkce-method-plain-allowed': false,
+      'introspection-revocation-allowed': true,
+      'introspection-revocation-allow-target-client': true,
+      'resource-allowed': true,
+      'resource-scope': { [protectedScope]: [protectedResource] },
       'jwks-show': true,
       'service-documentation': '',
       'op-policy-uri': '',
@@ -189,13 +198,13 @@ function people(api: Api, url: string): Pick<Glewlwyd, 'addUser' | 'changeUser' 
         email,
         name: username,
         enabled: true,
-        scope: ['openid'],
+        scope: ['openid', protectedScope],
       });
       const cookie = await session(url, { username, password });
       const response = await fetch(`${url}/api/auth/grant/${glewlwydClient.id}`, {
         method: 'PUT',
         headers: { cookie, 'content-type': 'application/json' },
-        body: JSON.stringify({ scope: 'openid' }),
+        body: JSON.stringify({ scope: `openid ${protectedScope}` }),
       });
       assert.equal(response.status, 200, await response.text());
     },
