@@ -63,7 +63,7 @@ export async function startFleet(rest: string, environment: Record<string, strin
       url,
       child,
       call: (token) => callTool(url, token, 'echo', { text: 'x' }),
-      destroy: (token) => callTool(url, token, 'delete_note', {}),
+      destroy: (token) => callTool(url, token, 'delete_note', { name: 'none' }),
       stop: () => ended(() => child.send('stop')),
       kill: () => ended(() => child.kill('SIGKILL')),
     };
