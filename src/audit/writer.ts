@@ -145,9 +145,10 @@ export class Writer {
     for (const flusher of this.#flushers.splice(0)) flusher.reject(unavailable('closed'));
   }
 
+  /** Neither intents that were refused nor the word that the store is back, which is said again. */
   #unwritten(): number {
-    const refused = this.#state === 'writing' ? 0 : this.#inDoubt.filter(isIntent).length;
-    return this.#backlog.size + this.#inDoubt.length - refused;
+    const isOwed = (item: Waiting) => this.#state === 'writing' || !(isIntent(item) || isRecovery(item));
+    return this.#backlog.size + this.#inDoubt.filter(isOwed).length;
   }
 
   #add(item: Without<Waiting, 'ordinal' | 'size'>): boolean {
