@@ -3,7 +3,7 @@ import { sha256Hex } from '../base/index.ts';
 /**
  * The hash chain of one writer. Each hash covers the hash before it and the entry's canonical text, each kind of input under a
  * name of its own (domain separation): no entry can stand for a start of a chain, or for anything else that is hashed
- * here. Everything is text, so that a shell with `sha256sum` can check it. docs/audit.md, test/vectors/audit-chain.json.
+ * here. Everything is text, so that a shell with `sha256sum` can check it. See docs/audit.md.
  */
 const startName = 'portcullis audit chain v1';
 const entryName = 'portcullis audit entry v1';
