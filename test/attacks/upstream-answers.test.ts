@@ -206,6 +206,7 @@ describe('an upstream that answers with', () => {
       'x-request-id',
     ]);
     assert.equal(response.headers.get('cache-control'), 'no-store');
+    assert.doesNotMatch(response.headers.get('ratelimit') ?? '', /t=86400/, "the upstream's own");
     assert.notEqual(response.headers.get('x-request-id'), 'forged');
     assert.equal(
       response.headers.get('content-type'),
