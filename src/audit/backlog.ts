@@ -14,8 +14,15 @@ export type Waiting = {
   readonly text: string;
   /** Counts up with every item that was added. */
   readonly ordinal: number;
-  /** Of an intent alone: whoever waits for the disk. */
-  readonly settle?: { resolve(): void; reject(error: Error): void };
+  /** Of an intent alone: whoever waits for the disk. An intent without it was promised to its caller already. */
+  readonly settle?: {
+    resolve(): void;
+    reject(error: Error): void;
+    /** What becomes of the call when the store fails: it is refused, or goes on while its intent waits in memory. */
+    readonly whenStoreFails: 'refuse' | 'go on';
+  };
+  /** Name of what the chain says of itself: made for one commit, and anew for the next. */
+  readonly own?: string;
 } & (
   | { readonly phase: 'intent' | 'outcome'; readonly record: CallEntry }
   | { readonly phase: 'event'; readonly record: EventEntry }
@@ -74,22 +81,32 @@ export class Backlog {
   }
 
   /**
-   * Refuses the intents among `taken`, which the store did not confirm, and removes and refuses all that wait. Their
-   * calls do not leave, so no outcome is owed.
-   * @returns how many were refused
+   * Ends the waiting for the disk, of what the store did not confirm and of all that waits. Refused intents are removed, and no
+   * outcome is owed for them; calls that may go on do, and their intents stay.
+   * @returns `taken`, in which only refused intents still have a `settle`; and how many were refused in all
    */
-  refuseIntents(taken: readonly Waiting[], error: Error): number {
-    const kept = this.#waiting.filter((item) => item.phase !== 'intent');
+  stopWaiting(
+    taken: readonly Waiting[],
+    error: Error,
+    mayGoOn = true,
+  ): { taken: Waiting[]; refused: number } {
     let refused = 0;
-    for (const item of [...taken, ...this.#waiting]) {
-      if (item.phase !== 'intent') continue;
+    const settled = (item: Waiting): Waiting => {
+      const { settle, ...rest } = item;
+      if (!settle || item.phase !== 'intent') return item;
+      if (mayGoOn && settle.whenStoreFails === 'go on') {
+        settle.resolve();
+        return rest as Waiting;
+      }
       this.#owed.delete(item.record.request_id);
-      item.settle?.reject(error);
+      settle.reject(error);
       refused += 1;
-    }
-    this.#waiting = kept;
-    this.#bytes = kept.reduce((sum, item) => sum + item.size, 0);
-    return refused;
+      return item;
+    };
+    const answer = taken.map(settled);
+    this.#waiting = this.#waiting.map(settled).filter((item) => !item.settle);
+    this.#bytes = this.#waiting.reduce((sum, item) => sum + item.size, 0);
+    return { taken: answer, refused };
   }
 
   /** Beyond `records` open calls the oldest gives up its place: one that never ends must not lock out all others. */

@@ -1,17 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { type Clock, type Log, messageOf, OperationError } from '../base/index.ts';
 import type { AuditCopyConfig, PostgresConfig } from '../config/index.ts';
 import { postgresPlace } from '../store/index.ts';
+import { keyedHasher, keyedReference, plainHasher } from './arguments-hash.ts';
+import { Checkpointer } from './checkpointer.ts';
 import type { CopyState } from './copies/copier.ts';
 import { type CopyMeans, createCopies } from './copies/create.ts';
 import { withCopies } from './copies/fan-out.ts';
+import { openAuditKeys } from './keys.ts';
 import { createStamp, type Stamp, writeCall, writeEvent } from './record.ts';
 import { auditFile } from './schema.ts';
 import { postgresSink } from './sinks/postgres.ts';
 import type { AuditSink } from './sinks/sink.ts';
 import { sqliteSink } from './sinks/sqlite.ts';
 import type { AuditTrail } from './trail.ts';
+import { directoryWitness, type Witness } from './witness.ts';
 import { Writer } from './writer.ts';
 
 export interface AuditTrailOptions {
@@ -33,6 +38,16 @@ export interface AuditTrailOptions {
   readonly closeWithinMs?: number;
   /** Places that get copies. None by default. */
   readonly copies?: { readonly configs: readonly AuditCopyConfig[]; readonly means: CopyMeans };
+  /** `strict` by default. */
+  readonly durability?: 'strict' | 'batched';
+  /** For calls that do not destroy; `refuse` by default. */
+  readonly whenStoreFails?: 'refuse' | 'go on';
+  /** Keyed by default. */
+  readonly argumentsHash?: 'hmac-sha256' | 'sha256';
+  /** A signed checkpoint after so many entries, or so long; 10,000 and 10 s by default. */
+  readonly checkpoints?: { readonly everyRecords?: number; readonly everyMs?: number };
+  /** Where checkpoints are kept, beside the data directory. */
+  readonly witnesses?: readonly Witness[];
 }
 
 export interface OpenAuditTrail extends AuditTrail {
@@ -52,16 +67,33 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Open
   const file = options.postgres ? postgresPlace(options.postgres.url) : auditFile(options.dataDir);
   const id = randomUUID();
   const closeWithinMs = options.closeWithinMs ?? 5_000;
-  const { clock, log } = options;
+  const { checkpoints = {}, witnesses = [], clock, log } = options;
   const stamp = createStamp(clock, `${hostname()}:${process.pid}`);
+  const keys = openAuditKeys(options.dataDir, clock);
+  const [hashingKey] = keys.hashing;
+  if (!hashingKey) throw new OperationError('the audit trail has no key to hash with');
+  const checkpointer = new Checkpointer({
+    writer: id,
+    signer: keys.signer,
+    clock,
+    log,
+    stamp,
+    everyRecords: checkpoints.everyRecords ?? 10_000,
+    witnesses: [directoryWitness(checkpointDirectory(options.dataDir)), ...witnesses],
+    tell: (event) => tell(event),
+  });
   const { configs, means } = options.copies ?? { configs: [], means: null };
   const copies = createCopies({ configs, means, writer: id, clock, log, tell: (event) => tell(event) });
   const writer = new Writer({
     sink: withCopies(storeOf(options, id), copies),
     writer: id,
     stamp,
-    clock: options.clock,
-    log: options.log,
+    checkpointer,
+    checkpointEveryMs: checkpoints.everyMs ?? 10_000,
+    durability: options.durability ?? 'strict',
+    whenStoreFails: options.whenStoreFails ?? 'refuse',
+    clock,
+    log,
     bounds: { records: options.queueRecords ?? 20_000, bytes: options.queueBytes ?? 32 * 1024 * 1024 },
     closeWithinMs,
   });
@@ -77,6 +109,8 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Open
   const tell = trail.event;
   return {
     ...trail,
+    hashArguments: options.argumentsHash === 'sha256' ? plainHasher : keyedHasher(hashingKey),
+    reference: keyedReference(hashingKey),
     async close() {
       copies.stopBlocking();
       await trail.close();
@@ -94,11 +128,16 @@ function storeOf(options: AuditTrailOptions, writer: string): AuditSink {
   return sqliteSink({ file: auditFile(dataDir), writer, busyTimeoutMs, maxBytes });
 }
 
-function trailOf(writer: Writer, stamp: Stamp): AuditTrail {
+/** The newest checkpoint of each writer. */
+export function checkpointDirectory(dataDir: string): string {
+  return join(dataDir, 'audit-checkpoints');
+}
+
+function trailOf(writer: Writer, stamp: Stamp): Omit<AuditTrail, 'hashArguments' | 'reference'> {
   return {
     // `async`: whatever goes wrong while a record is made rejects, and the call does not leave.
-    async intent(record) {
-      await writer.intent(writeCall(record, stamp('intent')));
+    async intent(record, { destructive = true } = {}) {
+      await writer.intent(writeCall(record, stamp('intent')), { destructive });
     },
     outcome: (record) => writer.add({ phase: 'outcome', ...writeCall(record, stamp('outcome')) }),
     event: (event) => writer.add({ phase: 'event', ...writeEvent(event, stamp('event')) }),

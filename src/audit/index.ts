@@ -1,3 +1,4 @@
+export type { HashedCall } from './arguments-hash.ts';
 export type { CopyState } from './copies/copier.ts';
 export type { CopyMeans } from './copies/create.ts';
 export { type AuditTrailOptions, createAuditTrail, type OpenAuditTrail } from './create.ts';
@@ -6,6 +7,8 @@ export { type Exporter, type ExportFormat, exporterFor, exportFormats } from './
 export { formatJsonLine, formatRecord } from './format.ts';
 export { argumentsForm, argumentsHash } from './hash.ts';
 export { auditJsonSchema } from './json-schema.ts';
+export { openAuditKeys, publicAuditKeys, readAuditKeys, rotateAuditKeys } from './keys.ts';
+export { type Matches, type MatchQuestion, matchArguments, rotateKeys } from './match.ts';
 export { neutralText } from './neutral.ts';
 export { parseTime } from './period.ts';
 export {
@@ -43,3 +46,6 @@ export type {
   EventEntry,
   WouldDeny,
 } from './trail.ts';
+export { type Verification, type VerifyOptions, verifyAudit } from './verify.ts';
+export type { ChainReport, Finding, FindingKind } from './verify-chains.ts';
+export { fileWitness, type Witness } from './witness.ts';

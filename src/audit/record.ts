@@ -43,31 +43,51 @@ export function writeEvent(
   return write<EventEntry>({ ...event, ...stamp }, eventTable);
 }
 
-type Table = readonly (readonly [string, Kind])[];
+interface Column {
+  readonly name: string;
+  /** `"name":` */
+  readonly label: string;
+  readonly kind: Kind;
+  /** What a record says where nothing is given. */
+  readonly nothing: Value;
+}
+
+type Table = readonly Column[];
 
 /** In the order of RFC 8785 section 3.2.3: by UTF-16 code units. */
 function tableOf(fields: Readonly<Record<string, Kind>>): Table {
   return Object.keys(fields)
     .sort()
-    .map((name) => [name, fields[name] as Kind] as const);
+    .flatMap((name) => {
+      const kind = fields[name];
+      return kind ? [{ name, label: `"${name}":`, kind, nothing: kind.clean(undefined) }] : [];
+    });
 }
 
 /** The neutral record with every member, and its RFC 8785 text without those that say nothing: one pass over the fields. */
 function write<T>(given: Readonly<Record<string, unknown>>, table: Table): Written<T> {
   const record: Record<string, Value> = {};
-  let text = '{';
-  for (const [name, kind] of table) {
-    const value = kind.clean(given[name]);
+  let text = '';
+  for (const { name, label, kind, nothing } of table) {
+    const found = given[name];
+    // Most members of most records are absent, and absent stays absent unless the kind fills it in.
+    const value = found === null || found === undefined ? nothing : kind.clean(found);
     record[name] = value;
-    const json = textOf(value);
-    if (json !== null) text += `${text.length > 1 ? ',' : ''}"${name}":${json}`;
+    if (value === null) continue;
+    const json = typeof value === 'string' ? quoted(value) : textOf(value);
+    if (json !== null) text += text === '' ? label + json : `,${label}${json}`;
   }
-  return { record: record as T, text: `${text}}` };
+  return { record: record as T, text: `{${text}}` };
+}
+
+const needsNoEscape = /^[ !#-[\]-~]*$/;
+
+function quoted(value: string): string {
+  return needsNoEscape.test(value) ? `"${value}"` : JSON.stringify(value);
 }
 
 /** Null for what says nothing. */
-function textOf(value: Value): string | null {
-  if (value === null) return null;
+function textOf(value: Exclude<Value, string | null>): string | null {
   if (typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return value.length === 0 ? null : JSON.stringify(value);
   return Object.keys(value).length === 0 ? null : (canonicalize(value) ?? null);
@@ -78,6 +98,6 @@ export function readEntry(text: string): CallEntry | EventEntry {
   const stored = JSON.parse(text) as Record<string, Value>;
   const table = stored['phase'] === 'event' ? eventTable : callTable;
   const record: Record<string, unknown> = {};
-  for (const [name, kind] of table) record[name] = stored[name] ?? kind.clean(undefined);
+  for (const { name, nothing } of table) record[name] = stored[name] ?? nothing;
   return record as unknown as CallEntry | EventEntry;
 }

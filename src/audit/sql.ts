@@ -92,10 +92,14 @@ export function pageOf(
   };
 }
 
+/** Events but those by which a chain tells of itself: they say nothing about what happened. */
+export const ofOthers = "coalesce(event, '') NOT IN ('audit.checkpoint', 'audit.chain_started')";
+
 /** `phase <> 'intent'` in these words lets the planners use the partial indexes. */
 function sourcesOf(query: AuditFilter): string[] {
   const events = query.events || query.event !== undefined;
-  const settled = events ? "phase <> 'intent'" : "phase <> 'intent' AND phase = 'outcome'";
+  const all = query.event === undefined ? `phase <> 'intent' AND ${ofOthers}` : "phase <> 'intent'";
+  const settled = events ? all : "phase <> 'intent' AND phase = 'outcome'";
   const orphans = "phase = 'intent' AND request_id IN (SELECT request_id FROM open_calls)";
   if (query.result === 'unknown') return [orphans];
   const outcomesAlone = query.result ?? query.reason ?? query.event;

@@ -1,3 +1,4 @@
+import type { HashedCall } from './arguments-hash.ts';
 import type { AuditEntry } from './entry.ts';
 import type { AuditResult, AuditResultClass } from './results.ts';
 
@@ -9,10 +10,11 @@ import type { AuditResult, AuditResultClass } from './results.ts';
  */
 export interface AuditTrail {
   /**
-   * Writes the intent. Resolves when the record is on disk (fsync). Rejects when it cannot be written: then the call
-   * MUST NOT leave.
+   * Writes the intent. Resolves when the record is on disk (fsync), or as `durability` and `whenStoreFails` say. Rejects when
+   * it cannot be written: then the call MUST NOT leave.
+   * @param about whether the call may destroy something; true unless given
    */
-  intent(record: AuditRecord): Promise<void>;
+  intent(record: AuditRecord, about?: { readonly destructive?: boolean }): Promise<void>;
   /**
    * Writes the outcome. Never throws and need not be awaited; it is durable within the group commit. Call `flush()` to
    * wait for everything written so far.
@@ -20,6 +22,10 @@ export interface AuditTrail {
   outcome(record: AuditRecord): void;
   /** Something that is not a call: sign-in, registration, consent, token, reload, start, stop. */
   event(event: AuditEvent): void;
+  /** Of a call's arguments, as configured: `hmac-sha256:<key id>:<hex>` or `sha256:<hex>`. */
+  hashArguments(call: HashedCall): string;
+  /** Names a token that has no `jti`: the same for the same token, and of no use to whoever reads it. */
+  reference(token: string): string;
   /**
    * Calls `listener` with each entry once it is durable, in the order of the chain. A listener must be quick; what it
    * throws is logged and harms nobody.

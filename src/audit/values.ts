@@ -71,12 +71,16 @@ export function wouldDeny(values: unknown): Readonly<Record<string, string | nul
 
 /** Members beyond the first 32 are left out. */
 export function data(value: unknown): Readonly<Record<string, Scalar | null>> {
-  const found: Record<string, Scalar | null> = {};
-  if (typeof value !== 'object' || value === null) return found;
-  for (const [name, member] of Object.entries(value).slice(0, mostData)) {
-    found[text(name) ?? ''] = typeof member === 'string' ? text(member, longest.detail) : scalar(member);
-  }
-  return found;
+  if (typeof value !== 'object' || value === null) return {};
+  // `fromEntries`: a member called __proto__ is one like any other.
+  return Object.fromEntries(
+    Object.entries(value)
+      .slice(0, mostData)
+      .map(([name, member]) => [
+        text(name) ?? '',
+        typeof member === 'string' ? text(member, longest.detail) : scalar(member),
+      ]),
+  );
 }
 
 /** RFC 7516 section 7.1: five parts. Ours, and unreadable for whoever has no key. */

@@ -1,9 +1,10 @@
 import { type Clock, type Log, messageOf, OperationError, timestamp } from '../base/index.ts';
 import { Backlog, type BacklogBounds, type Waiting } from './backlog.ts';
-import { chainNext, chainStart } from './chain.ts';
+import { ChainEnd } from './chain-end.ts';
+import type { Checkpointer } from './checkpointer.ts';
 import type { AuditEntry } from './entry.ts';
 import { type Stamp, type Written, writeEvent } from './record.ts';
-import type { AuditSink, ChainHead } from './sinks/sink.ts';
+import type { AuditSink, ChainHead, WriterHead } from './sinks/sink.ts';
 import type { CallEntry } from './trail.ts';
 
 export interface WriterOptions {
@@ -11,6 +12,16 @@ export interface WriterOptions {
   /** UUID: names the chain. */
   readonly writer: string;
   readonly stamp: Stamp;
+  readonly checkpointer: Checkpointer;
+  /** A checkpoint is due this long after the last, where there is anything new. */
+  readonly checkpointEveryMs: number;
+  /**
+   * `strict`: an intent resolves once it is durable. `batched`: once it is accepted; what was accepted is written at the latest
+   * `batchMs` later.
+   */
+  readonly durability: 'strict' | 'batched';
+  /** Calls that destroy are refused while the store fails. Others: likewise, or they go on while their records wait in memory. */
+  readonly whenStoreFails: 'refuse' | 'go on';
   readonly clock: Clock;
   readonly log: Log;
   readonly bounds: BacklogBounds;
@@ -21,8 +32,9 @@ export interface WriterOptions {
 }
 
 const mostPerCommit = 4_000;
-/** Of `audit.recovered`, which never waited. */
-const recoveryOrdinal = 0;
+/** The window of `batched`: what the death of the process takes along, beside a commit that is under way. */
+export const batchMs = 50;
+const recoveredEvent = 'audit.recovered';
 /** What an entry takes in memory beside its text. */
 const entryOverhead = 600;
 const firstRetryMs = 250;
@@ -33,8 +45,6 @@ interface Flusher {
   resolve(): void;
   reject(error: Error): void;
 }
-
-type Placeable = Pick<Waiting, 'phase' | 'record' | 'text'>;
 
 /** Omit that keeps a union a union. */
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -49,11 +59,13 @@ export class Writer {
   readonly #backlog: Backlog;
   #state: 'writing' | 'failing' | 'closed' = 'writing';
   #closing: Promise<void> | undefined;
-  /** Of the last entry that is durable. */
-  #position = 0;
-  #hash: string;
+  readonly #end: ChainEnd;
+  /** Other chains in the store when it was opened. */
+  #others: readonly WriterHead[] = [];
   #added = 0;
-  #draining = false;
+  #draining: Promise<void> | null = null;
+  #batch: NodeJS.Timeout | undefined;
+  #sealing: NodeJS.Timeout | undefined;
   #flushers: Flusher[] = [];
   /** Taken from the backlog and not known to be durable. After a failure only the next `open` can tell. */
   #inDoubt: readonly Waiting[] = [];
@@ -64,47 +76,61 @@ export class Writer {
   #lost = 0;
   /** What the `audit.recovered` that is under way says. */
   #telling = { refused: 0, lost: 0 };
-  readonly #listeners = new Set<(entry: AuditEntry) => void>();
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    this.#hash = chainStart(options.writer);
+    this.#end = new ChainEnd(options.writer, options.log);
     this.#backlog = new Backlog(options.bounds);
   }
 
   /** Opens the store for the first time. Rejects with the store's own error. */
   async open(): Promise<void> {
     try {
-      const { position } = await this.#options.sink.open();
-      if (position !== 0) throw new Error('the store holds entries of a writer that has just begun');
+      const opened = await this.#options.sink.open();
+      if (opened.position !== 0) throw new Error('the store holds entries of a writer that has just begun');
+      this.#others = opened.others ?? [];
     } catch (error) {
       await this.#options.sink.close();
       throw error;
     }
+    this.#sealing = setInterval(() => this.#seal(), this.#options.checkpointEveryMs);
+    this.#sealing.unref();
   }
 
   subscribe(listener: (entry: AuditEntry) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#end.subscribe(listener);
   }
 
   healthy(): boolean {
     return this.#state === 'writing' && !this.#closing && this.#backlog.hasRoom();
   }
 
-  /** Resolves when the intent is durable; rejects when it is not known to be. */
-  intent({ record, text }: Written<CallEntry>): Promise<void> {
+  /**
+   * Resolves when the call may leave: its intent is durable, or is certain to be written unless the process dies first (see
+   * `durability` and `whenStoreFails`). Rejects when it must not leave.
+   */
+  intent({ record, text }: Written<CallEntry>, { destructive }: { destructive: boolean }): Promise<void> {
+    const whenStoreFails = destructive ? 'refuse' : this.#options.whenStoreFails;
+    const writing = this.#state === 'writing';
+    const taken = !this.#closing && (writing || (this.#state === 'failing' && whenStoreFails === 'go on'));
+    if (taken && (!writing || this.#options.durability === 'batched')) {
+      if (this.#add({ phase: 'intent', record, text })) return Promise.resolve();
+      return this.#refuse('its queue is full');
+    }
     return new Promise((resolve, reject) => {
-      const settle = { resolve, reject };
-      const open = this.#state === 'writing' && !this.#closing;
-      if (open && this.#add({ phase: 'intent', record, text, settle })) return;
-      this.#refused += 1;
-      reject(unavailable(open ? 'its queue is full' : 'its store fails or is closed'));
+      const settle = { resolve, reject, whenStoreFails };
+      if (taken && this.#add({ phase: 'intent', record, text, settle })) return;
+      resolve(this.#refuse(taken ? 'its queue is full' : 'its store fails or is closed'));
     });
   }
 
+  async #refuse(reason: string): Promise<never> {
+    this.#refused += 1;
+    throw unavailable(reason);
+  }
+
   /** Takes an outcome or event. Never throws; what finds no room is counted, logged, and told by `audit.recovered`. */
-  add(item: Without<Waiting, 'ordinal' | 'size' | 'settle'>): void {
+  add(item: Without<Waiting, 'ordinal' | 'size' | 'settle' | 'own'>): void {
     if (this.#state !== 'closed' && this.#add(item)) return;
     this.#lost += 1;
     if (Number.isInteger(Math.log2(this.#lost))) {
@@ -134,21 +160,32 @@ export class Writer {
     }).then(() => {
       late = true;
     });
+    clearInterval(this.#sealing);
     while (this.#unwritten() > 0 && !late) await Promise.race([this.flush(), deadline]);
+    if (!late) await Promise.race([this.#lastCheckpoint(), deadline]);
     clearTimeout(timer);
     clearTimeout(this.#retry);
+    clearTimeout(this.#batch);
     this.#state = 'closed';
     const unwritten = this.#unwritten();
     if (unwritten > 0) this.#options.log.error({ unwritten }, 'audit trail closed with records unwritten');
-    this.#backlog.refuseIntents([], unavailable('closed'));
+    this.#backlog.stopWaiting([], unavailable('closed'), false);
     await this.#options.sink.close();
     for (const flusher of this.#flushers.splice(0)) flusher.reject(unavailable('closed'));
   }
 
-  /** Neither intents that were refused nor the word that the store is back, which is said again. */
+  async #lastCheckpoint(): Promise<void> {
+    do {
+      this.#seal();
+      await this.#draining;
+    } while (this.#draining || (this.#state === 'writing' && this.#options.checkpointer.want()));
+    await this.#options.checkpointer.settled();
+  }
+
+  /** Neither intents that wait and were refused, nor what the chain says of itself, which is said again. */
   #unwritten(): number {
-    const isOwed = (item: Waiting) => this.#state === 'writing' || !(isIntent(item) || isRecovery(item));
-    return this.#backlog.size + this.#inDoubt.filter(isOwed).length;
+    const doubtful = this.#inDoubt.filter((item) => !item.own && (this.#state === 'writing' || !item.settle));
+    return this.#backlog.size + doubtful.length;
   }
 
   #add(item: Without<Waiting, 'ordinal' | 'size'>): boolean {
@@ -159,71 +196,77 @@ export class Writer {
     return true;
   }
 
-  /** In a microtask, so that what is added in one turn shares a commit. */
+  /** In a microtask, so that what is added in one turn shares a commit; or after the window of `batched`. */
   #start(): void {
-    if (this.#draining || this.#state !== 'writing') return;
-    this.#draining = true;
-    queueMicrotask(() => void this.#drain());
+    if (this.#draining || this.#batch || this.#state !== 'writing') return;
+    const hurry = this.#closing || this.#flushers.length > 0 || this.#backlog.size >= mostPerCommit;
+    if (this.#options.durability === 'strict' || hurry) this.#drain();
+    else this.#batch = setTimeout(() => this.#drain(), batchMs);
   }
 
-  async #drain(): Promise<void> {
-    while (this.#state === 'writing' && this.#backlog.size > 0) {
-      const items = this.#backlog.take(mostPerCommit);
+  #seal(): void {
+    if (this.#state !== 'writing' || !this.#options.checkpointer.want()) return;
+    if (!this.#draining) this.#drain();
+  }
+
+  #drain(): void {
+    clearTimeout(this.#batch);
+    this.#batch = undefined;
+    this.#draining = Promise.resolve()
+      .then(() => this.#commits())
+      .finally(() => {
+        this.#draining = null;
+        if (this.#backlog.size > 0) this.#start();
+      });
+  }
+
+  async #commits(): Promise<void> {
+    const { checkpointer } = this.#options;
+    while (this.#state === 'writing' && (this.#backlog.size > 0 || checkpointer.due(0))) {
+      const items = this.#withOwn(this.#backlog.take(mostPerCommit));
       this.#inDoubt = items;
       try {
         await this.#append(items);
         this.#inDoubt = [];
         this.#retries = 0;
         for (const item of items) item.settle?.resolve();
-        this.#flushed(items.at(-1)?.ordinal ?? 0);
+        this.#flushed(items.findLast((item) => !item.own)?.ordinal ?? 0);
       } catch (error) {
         this.#fail(error);
       }
     }
-    this.#draining = false;
   }
 
-  async #append(items: readonly Placeable[]): Promise<void> {
-    const entries = this.#place(items);
+  /** The items, and what the chain has to say of itself: that it begins, and where it stands. */
+  #withOwn(items: readonly Waiting[]): readonly Waiting[] {
+    const { checkpointer } = this.#options;
+    const all = this.#end.position === 0 ? [checkpointer.begin(this.#others), ...items] : items;
+    const last = checkpointer.due(all.length) ? this.#end.place(all).at(-1) : undefined;
+    if (last) return [...all, checkpointer.seal(last)];
+    return all.length === 0 ? [checkpointer.seal(this.#end.last())] : all;
+  }
+
+  async #append(items: readonly Waiting[]): Promise<void> {
+    const entries = this.#end.place(items);
     await this.#options.sink.append(entries);
-    this.#goOnAfter(entries);
+    this.#advance(entries);
   }
 
-  /** The items as the next entries of the chain. */
-  #place(items: readonly Placeable[]): AuditEntry[] {
-    let hash = this.#hash;
-    return items.map(({ phase, record, text }, index) => {
-      hash = chainNext(hash, text);
-      return { position: this.#position + 1 + index, phase, record, text, hash };
-    });
-  }
-
-  #goOnAfter(entries: readonly AuditEntry[]): void {
-    const last = entries.at(-1);
-    if (!last) return;
-    this.#position = last.position;
-    this.#hash = last.hash;
-    this.#tell(entries);
-  }
-
-  #tell(entries: readonly AuditEntry[]): void {
-    for (const listener of this.#listeners) {
-      try {
-        for (const entry of entries) listener(entry);
-      } catch (error) {
-        this.#options.log.error({ error: messageOf(error) }, 'a listener of the audit trail failed');
-      }
-    }
+  #advance(entries: readonly AuditEntry[]): void {
+    this.#end.advance(entries);
+    this.#options.checkpointer.written(entries);
   }
 
   #fail(error: unknown): void {
-    this.#refused += this.#backlog.refuseIntents(this.#inDoubt, unavailable(messageOf(error)));
+    const { taken, refused } = this.#backlog.stopWaiting(this.#inDoubt, unavailable(messageOf(error)));
+    this.#inDoubt = taken;
+    this.#refused += refused;
     if (this.#state === 'closed') return;
     this.#state = 'failing';
     this.#failingSince = this.#options.clock.monotonic();
     this.#options.log.error(
       { error: messageOf(error), waiting: this.#unwritten() },
-      'audit store fails: calls are refused until it recovers',
+      'audit store fails: calls that it must hold are refused until it recovers',
     );
     this.#retryLater();
   }
@@ -253,17 +296,13 @@ export class Writer {
     this.#start();
   }
 
-  /** What the failed append left in the store is durable after all; of the rest, all but intents go again. */
+  /** What the failed append left in the store is durable after all; of the rest, all but refused intents go again. */
   #resolveDoubt(head: ChainHead): void {
-    const stored = this.#place(this.#inDoubt.slice(0, head.position - this.#position));
-    const expected = stored.at(-1) ?? { position: this.#position, hash: this.#hash };
-    if (head.position !== expected.position || (head.hash ?? expected.hash) !== expected.hash) {
-      throw new Error('the store does not hold what was written to it');
-    }
-    this.#goOnAfter(stored);
-    if (this.#inDoubt.slice(0, stored.length).some(isRecovery)) this.#told();
-    const rest = this.#inDoubt.slice(stored.length).filter((item) => !isIntent(item) && !isRecovery(item));
-    this.#backlog.putBack(rest);
+    const kept = this.#inDoubt.slice(0, Math.max(0, head.position - this.#end.position));
+    this.#advance(this.#end.place(kept));
+    if (!this.#end.isAt(head)) throw new Error('the store does not hold what was written to it');
+    if (kept.some(({ own }) => own === recoveredEvent)) this.#told();
+    this.#backlog.putBack(this.#inDoubt.slice(kept.length).filter(({ own, settle }) => !own && !settle));
     this.#inDoubt = [];
   }
 
@@ -275,9 +314,9 @@ export class Writer {
       delayed_records: this.#backlog.size,
       lost_records: this.#lost,
     };
-    const event = { timestamp: timestamp(this.#options.clock.now()), event: 'audit.recovered', data };
+    const event = { timestamp: timestamp(this.#options.clock.now()), event: recoveredEvent, data };
     const written = writeEvent(event, this.#options.stamp('event'));
-    this.#inDoubt = [{ phase: 'event', ...written, size: 0, ordinal: recoveryOrdinal }];
+    this.#inDoubt = this.#withOwn([{ phase: 'event', ...written, own: recoveredEvent, size: 0, ordinal: 0 }]);
     await this.#append(this.#inDoubt);
     this.#inDoubt = [];
     this.#told();
@@ -297,14 +336,6 @@ export class Writer {
     this.#flushers = this.#flushers.filter((flusher) => flusher.ordinal > ordinal);
     for (const flusher of ready) flusher.resolve();
   }
-}
-
-function isIntent(item: Waiting): boolean {
-  return item.phase === 'intent';
-}
-
-function isRecovery(item: Waiting): boolean {
-  return item.ordinal === recoveryOrdinal;
 }
 
 /** An intent was not written: the call must not leave. The message is for the log alone. */

@@ -3,6 +3,7 @@ import { didYouMean, readEnvironment } from '../config/index.ts';
 import { type Command, type CommandContext, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { alertsTest } from './commands/alerts.ts';
 import { auditQuery, auditTail } from './commands/audit.ts';
+import { auditKeys, auditMatch, auditVerify } from './commands/audit-evidence.ts';
 import { auditExport } from './commands/audit-export.ts';
 import { auditStats } from './commands/audit-stats.ts';
 import { auditTrace } from './commands/audit-trace.ts';
@@ -39,6 +40,9 @@ const commands: readonly Command[] = [
   auditTrace,
   auditStats,
   auditExport,
+  auditVerify,
+  auditMatch,
+  auditKeys,
   report,
   pinsList,
   pinsDiff,

@@ -36,11 +36,7 @@ export interface Config {
   readonly resources: { readonly scope: string };
   readonly prompts: { readonly scope: string };
   readonly limits: LimitsConfig;
-  readonly audit: {
-    readonly argumentsHash: 'sha256';
-    /** Places that get copies. */
-    readonly also: readonly AuditCopyConfig[];
-  };
+  readonly audit: AuditConfig;
   readonly pins: PinsConfig;
   readonly http: HttpConfig;
   /** Of every detection, by its key. */
@@ -372,6 +368,22 @@ export interface PinsConfig {
   readonly changes: 'graded' | 'strict';
   /** Absolute path of the file of reviewed definitions; null: the first contact is trusted. */
   readonly lock: string | null;
+}
+
+export interface AuditConfig {
+  /** Whether a call waits until its intent is on disk. */
+  readonly durability: 'strict' | 'batched';
+  /** Calls that do not destroy, while the store fails; those that do are refused. */
+  readonly whenStoreIsDown: { readonly others: 'closed' | 'memory' };
+  readonly argumentsHash: 'hmac-sha256' | 'sha256';
+  /** Places that get copies. */
+  readonly also: readonly AuditCopyConfig[];
+  readonly checkpoints: {
+    readonly everySeconds: number;
+    readonly everyRecords: number;
+    /** Where they are kept beside the data directory. Absolute. */
+    readonly file: string | null;
+  };
 }
 
 export interface HttpConfig {

@@ -2,6 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import { Secret } from '../base/index.ts';
 import type { RateLimit, ToolLimit } from '../policy/index.ts';
 import { resolveAlerts } from './alerts.ts';
+import { resolveAudit } from './audit.ts';
 import { resolveCopies } from './audit-also.ts';
 import { serverPathOf } from './check.ts';
 import { resolveClients } from './clients.ts';
@@ -48,7 +49,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     auth: authentication(file.auth, context),
     ...resolvePolicy(file),
     limits: limits(file.limits),
-    audit: { argumentsHash: file.audit.argumentsHash, also: resolveCopies(file.audit.also, context) },
+    audit: { ...resolveAudit(file.audit, context.directory), also: resolveCopies(file.audit.also, context) },
     pins: pins(file.pins, context.directory),
     http: file.http,
     detections: resolveDetections(file.detections),

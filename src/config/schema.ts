@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { alerts } from './alerts.ts';
+import { audit } from './audit.ts';
 import { alsoShape } from './audit-also.ts';
 import { clientsShape, dpopModes } from './clients.ts';
 import { connect, vaultKey } from './connect.ts';
@@ -247,13 +248,7 @@ export const fileSchema = z.strictObject({
   resources: z.strictObject({ scope: scope.default('mcp:resources:read') }).prefault({}),
   prompts: z.strictObject({ scope: scope.default('mcp:resources:read') }).prefault({}),
   limits: limits.prefault({}),
-  audit: z
-    .strictObject({
-      durability: z.literal('strict').default('strict'),
-      argumentsHash: z.literal('sha256').default('sha256'),
-      ...alsoShape,
-    })
-    .prefault({}),
+  audit: audit.extend(alsoShape).prefault({}),
   pins: pins.prefault({}).meta({ description: 'Definitions of tools, and what to make of their changes.' }),
   http: http.prefault({}),
   detections: detections.prefault({}),

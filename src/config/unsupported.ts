@@ -14,14 +14,10 @@ const later: Readonly<Record<string, string>> = {
   'servers.*.assertion': 'signed assertions to the upstream',
   'tools.*.roles': 'rules by role',
   'audit.keep': 'retention',
-  'audit.checkpoints': 'checkpoints',
 };
 
 /** The same for single values of keys that are known. */
-const laterValues: readonly { path: string; values: readonly string[]; use: string }[] = [
-  { path: 'audit.durability', values: ['batched'], use: 'strict' },
-  { path: 'audit.argumentsHash', values: ['hmac-sha256'], use: 'sha256' },
-];
+const laterValues: readonly { path: string; values: readonly string[]; use: string }[] = [];
 
 /** Finds what this version would have to ignore. */
 export function findUnsupported(raw: unknown): Finding[] {

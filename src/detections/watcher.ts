@@ -68,7 +68,8 @@ export class Watcher {
       if (record.phase === 'event' && writtenByTheTrail.has(record.event)) this.#add({ on: 'event', record });
     });
     return {
-      intent: (record) => trail.intent(record),
+      ...trail,
+      intent: (record, about) => trail.intent(record, about),
       outcome: (record) => {
         trail.outcome(record);
         this.#add({ on: 'call', record });

@@ -1,17 +1,11 @@
-import {
-  type AuditEvent,
-  createAuditTrail,
-  neutralText,
-  type OpenAuditTrail,
-  openAuditSource,
-  orphansOf,
-} from '../audit/index.ts';
+import { type AuditEvent, neutralText, type OpenAuditTrail } from '../audit/index.ts';
 import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
 import { createPins, openPinStore } from '../pins/index.ts';
 import { CallsInFlight, createSessionSeal, OpenStreams } from '../pipeline/index.ts';
 import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
+import { configHash } from './config-hash.ts';
 import { masterKey } from './master-key.ts';
 import { openRedis } from './redis.ts';
 import { unreloadable } from './reload.ts';
@@ -21,6 +15,7 @@ import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
 import { watchTls } from './tls.ts';
 import { type Backend, createReplayGuard, type Parts, type Wiring, wire } from './wire.ts';
+import { openAudit, reportOrphans } from './wire-audit.ts';
 import { openDenyList } from './wire-denials.ts';
 import { openLimits } from './wire-limits.ts';
 import { openKillSwitch } from './wire-stops.ts';
@@ -108,6 +103,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     environment,
     clientMetadataFetch: options.clientMetadataFetch,
     audit,
+    nameConfig: (config) => configHash(config, key.derive('configuration names')),
     limits,
     outbound,
     watch,
@@ -130,7 +126,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     nonceKey: key.derive('dpop nonces'),
     isStopping: () => stopping,
   };
-  await reportOrphans(options.config, parts);
+  await reportOrphans(options.config, audit, parts);
   const running = new Running(await startWiring(options.config, parts), parts);
   denials.onAdded(() => {
     for (const { name, authenticator } of running.wiring.site.servers.values()) {
@@ -156,7 +152,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   parts.audit.event({
     timestamp: timestamp(clock.now()),
     event: 'gateway.started',
-    data: notEnforced(options.config, clock.now()),
+    data: { config: parts.nameConfig(options.config), ...notEnforced(options.config, clock.now()) },
   });
   for (const warning of retrofitWarnings(options.config, clock.now())) log.warn({}, warning);
   return {
@@ -180,8 +176,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 function openTrail(options: GatewayOptions, outbound: Outbound): Promise<OpenAuditTrail> {
   const { config, clock, log, writeOut = () => Promise.reject(new Error('there is no output')) } = options;
-  const copies = { configs: config.audit.also, means: { outbound, writeOut } };
-  return createAuditTrail({ dataDir: config.data, postgres: config.postgres, clock, log, copies });
+  return openAudit(config, { clock, log, means: { outbound, writeOut } });
 }
 
 async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
@@ -222,7 +217,11 @@ class Running {
     this.#parts.audit.event({
       timestamp: timestamp(this.#parts.clock.now()),
       event: 'config.reloaded',
-      data: notEnforced(config, this.#parts.clock.now()),
+      data: {
+        before: this.#parts.nameConfig(before.config),
+        after: this.#parts.nameConfig(config),
+        ...notEnforced(config, this.#parts.clock.now()),
+      },
     });
     for (const warning of retrofitWarnings(config, this.#parts.clock.now()))
       this.#parts.log.warn({}, warning);
@@ -319,20 +318,6 @@ async function openPort(running: Running, parts: Parts): Promise<Listening> {
 
 function isRunning(backend: Backend, wiring: Wiring): boolean {
   return wiring.backends.get(backend.config.name) === backend;
-}
-
-/** Calls of earlier runs whose fate nobody knows: their intent is on record, their outcome is not. */
-async function reportOrphans({ data: dataDir, postgres }: Config, parts: Parts): Promise<void> {
-  const source = await openAuditSource({ dataDir, postgres }, parts.log);
-  const orphans = await orphansOf(source).finally(() => source.close());
-  if (orphans.length === 0) return;
-  const ids = orphans.slice(0, 20).map((record) => record.request_id);
-  parts.log.warn(
-    { calls: orphans.length, request_ids: ids },
-    'calls of an earlier run have no outcome on record',
-  );
-  const data = { calls: orphans.length };
-  parts.audit.event({ timestamp: timestamp(parts.clock.now()), event: 'audit.orphans', data });
 }
 
 async function start(backend: Backend, log: Log): Promise<StartFailure | null> {

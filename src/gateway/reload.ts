@@ -2,11 +2,10 @@ import { type ConfigurationFault, Secret } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 
 /** Settings that are part of who we are: changing them needs a restart. */
-const fixed = ['publicUrl', 'listen', 'data', 'tls', 'redis', 'postgres'] as const;
+const fixed = ['publicUrl', 'listen', 'data', 'tls', 'redis', 'postgres', 'audit'] as const;
 
 export function unreloadable(before: Config, after: Config): ConfigurationFault[] {
-  const changed: string[] = fixed.filter((name) => !isSame(before[name], after[name]));
-  if (!isSame(before.audit.also, after.audit.also)) changed.push('audit.also');
+  const changed = fixed.filter((name) => !isSame(before[name], after[name]));
   return changed.map((path) => ({
     source: 'reload',
     path,

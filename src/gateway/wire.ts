@@ -72,6 +72,8 @@ export interface Parts {
   /** See `GatewayOptions`. */
   readonly clientMetadataFetch: typeof fetch | undefined;
   readonly audit: AuditTrail;
+  /** Names configurations in the trail. */
+  readonly nameConfig: (config: Config) => string;
   readonly limits: OpenLimits;
   readonly outbound: Outbound;
   readonly watch: Watch;

@@ -1,4 +1,4 @@
-import { type AuditRecord, type AuditResult, argumentsHash, type CallDetails } from '../audit/index.ts';
+import type { AuditRecord, AuditResult, CallDetails } from '../audit/index.ts';
 import { timestamp } from '../base/index.ts';
 import { anonymousIssuer, type Principal, staticKeyIssuer } from '../identity/index.ts';
 import type { Decision } from '../policy/index.ts';
@@ -38,7 +38,8 @@ export class CallRecord {
 
   /** Resolves when the intent is on disk. Rejects when it cannot be written. */
   intent(): Promise<void> {
-    return this.#runtime.audit.intent(this.#record(null));
+    const destructive = this.#call.decision?.allow ? this.#call.decision.destructive : true;
+    return this.#runtime.audit.intent(this.#record(null), { destructive });
   }
 
   /** What the call holds until it has ended. */
@@ -62,7 +63,7 @@ export class CallRecord {
     const { principal, decision, server, request, message } = this.#call;
     const operation = this.#call.operation;
     return {
-      ...callerDetails(this.#call),
+      ...callerDetails(this.#call, this.#runtime),
       ...this.#call.noted,
       ...(ending && this.#endDetails(ending)),
       timestamp: timestamp(this.#call.receivedAt),
@@ -110,7 +111,11 @@ export class CallRecord {
   #argumentsHash(): string | null {
     const { operation } = this.#call;
     if (operation?.kind !== 'tool') return null;
-    this.#hash ??= argumentsHash(operation.arguments);
+    this.#hash ??= this.#runtime.audit.hashArguments({
+      organization: this.#call.principal?.organization ?? null,
+      tool: operation.name,
+      arguments: operation.arguments,
+    });
     return this.#hash;
   }
 }
@@ -121,7 +126,7 @@ function targetOf(operation: ClearedCall['operation'] | undefined): string | nul
 }
 
 /** What the request itself and its verified token say. */
-function callerDetails({ principal, request, message, body }: Known): CallDetails {
+function callerDetails({ principal, request, message, body }: Known, { audit }: Runtime): CallDetails {
   const trace = traceOf(request.headers.get('traceparent'));
   return {
     jsonrpc_id: message?.kind === 'request' ? JSON.stringify(message.id) : null,
@@ -129,7 +134,7 @@ function callerDetails({ principal, request, message, body }: Known): CallDetail
     arguments_bytes: body?.length ?? null,
     ...trace,
     ...(principal && {
-      token_ref: hasTokenReference(principal) ? principal.tokenId : null,
+      token_ref: hasTokenReference(principal) ? audit.reference(principal.tokenId) : null,
       token_audience: principal.audience,
       token_expires_at: timestamp(principal.expiresAt * 1000),
       grant_id: principal.grantId,

@@ -11,6 +11,8 @@ export interface Statement {
   run(parameters?: Record<string, SqlValue> | readonly SqlValue[]): { changes: number };
   get(parameters?: Readonly<Record<string, SqlValue>>): Row | undefined;
   all(parameters?: Readonly<Record<string, SqlValue>>): Row[];
+  /** One row at a time: memory stays flat. */
+  iterate(parameters?: Readonly<Record<string, SqlValue>>): IterableIterator<Row>;
 }
 
 /** The embedded store. Small on purpose: better-sqlite3 could stand behind it. */
@@ -117,6 +119,7 @@ function statement(prepared: StatementSync): Statement {
     },
     get: (parameters = {}) => prepared.get(parameters as Parameters) as Row | undefined,
     all: (parameters = {}) => prepared.all(parameters as Parameters) as Row[],
+    iterate: (parameters = {}) => prepared.iterate(parameters as Parameters) as IterableIterator<Row>,
   };
 }
 

@@ -109,7 +109,7 @@ test('reads without a gateway, leaves no lock and changes nothing', async (t) =>
   const before = readdirSync(dataDir);
   chmodSync(auditFile(dataDir), 0o400);
   assert.equal([...queryAudit(dataDir)].length, 1);
-  assert.deepEqual(before, ['audit.db']);
+  assert.ok(before.includes('audit.db') && !before.some((name) => name.startsWith('audit.db-')));
 });
 
 test('no trail, or a file that is none, is a clear error', (t) => {

@@ -271,10 +271,7 @@ describe('what later versions bring', () => {
     for (const [key, value] of Object.entries(sections))
       await refuses(t, `${smallest}${key}: ${value}\n`, key, /not in this version/);
     const inner = {
-      'audit.durability': 'batched',
-      'audit.argumentsHash': 'hmac-sha256',
       'audit.keep': '400d',
-      'audit.checkpoints': '{}',
     };
     for (const [path, value] of Object.entries(inner)) {
       const text = path

@@ -224,7 +224,7 @@ describe('the audit log', () => {
     assert.equal(upstream.requests.at(-1)?.headers['x-request-id'], first.request_id, 'the id goes upstream');
     assert.equal(first.client_id, 'client');
     assert.equal(first.tool_name, 'echo');
-    assert.match(first.arguments_hash ?? '', /^sha256:[0-9a-f]{64}$/);
+    assert.match(first.arguments_hash ?? '', /^hmac-sha256:[0-9a-f]{8}:[0-9a-f]{64}$/);
     assert.deepEqual(first.scopes, ['mcp:tools:read']);
     assert.equal(first.result, 'success');
     assert.ok((first.latency_ms ?? -1) >= 0);

@@ -6,7 +6,7 @@ import {
   type PostgresOptions,
   type Row,
 } from '../../store/index.ts';
-import { conditionsOf, entryOf, storedColumns } from '../sql.ts';
+import { conditionsOf, entryOf, ofOthers, storedColumns } from '../sql.ts';
 import type { AuditSource, Named } from './source.ts';
 
 const page = 500;
@@ -73,7 +73,7 @@ function between(
   filter: Parameters<AuditSource['after']>[1],
 ): Named {
   const { sql, parameters } = conditionsOf(filter);
-  const phase = filter.events ? "phase <> 'intent'" : "phase = 'outcome'";
+  const phase = filter.events ? `phase <> 'intent' AND ${ofOthers}` : "phase = 'outcome'";
   return {
     sql: `SELECT ${storedColumns} FROM records JOIN writers ON writers.id = records.writer
           WHERE records.writer = :writer AND position > :after AND position <= :last AND ${phase}${sql} ORDER BY position`,

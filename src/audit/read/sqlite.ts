@@ -1,6 +1,6 @@
 import { openTrail } from '../query.ts';
 import { auditFile } from '../schema.ts';
-import { conditionsOf, entryOf, storedColumns } from '../sql.ts';
+import { conditionsOf, entryOf, ofOthers, storedColumns } from '../sql.ts';
 import type { AuditSource, Mark } from './source.ts';
 
 const page = 500;
@@ -21,7 +21,7 @@ export function sqliteSource(dataDir: string): AuditSource {
     async after(from, filter) {
       const range = { after: from.get('') ?? 0, upTo: Number(latest() ?? 0), count: page };
       const { sql, parameters } = conditionsOf(filter);
-      const phase = filter.events ? "phase <> 'intent'" : "phase = 'outcome'";
+      const phase = filter.events ? `phase <> 'intent' AND ${ofOthers}` : "phase = 'outcome'";
       const rows = db
         .prepare(
           `SELECT ${storedColumns} FROM records JOIN writers ON writers.id = records.writer

@@ -8,6 +8,19 @@ export interface ChainHead {
   readonly hash: string | null;
 }
 
+/** Where another writer's chain ends. */
+export interface WriterHead {
+  readonly writer: string;
+  readonly position: number;
+  readonly hash: string;
+}
+
+/** What a store says when it is opened. */
+export interface Opened extends ChainHead {
+  /** The newest chains of other writers in the store, at most 30: a chain that begins names them. Absent: not known. */
+  readonly others?: readonly WriterHead[];
+}
+
 /**
  * Where one writer's entries are kept. A writer is one run of one process; its UUID names its chain, and no other process
  * ever continues it: after a restart a new writer begins a chain of its own. Calls never overlap: the writer awaits each
@@ -23,7 +36,7 @@ export interface AuditSink {
    * appended again, all others get their place and hash anew. MUST NOT resolve while an earlier append could still reach
    * the store.
    */
-  open(): Promise<ChainHead>;
+  open(): Promise<Opened>;
   /**
    * Appends in order, all or none, after what is there: `entries[0].position` is the head's plus one, else the append
    * MUST fail. MUST NOT resolve before the entries survive a power cut. After a rejection nothing is known of the entries

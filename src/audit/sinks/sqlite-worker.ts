@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../base/index.ts';
 import { type Db, openDb, type Statement } from '../../store/index.ts';
 import { auditMigrations } from '../schema.ts';
-import type { ChainHead } from './sink.ts';
+import type { ChainHead, Opened, WriterHead } from './sink.ts';
 
 export interface WorkerSettings {
   readonly file: string;
@@ -27,15 +27,16 @@ export interface Batch {
   readonly requestIds: string;
 }
 
+const phases: Readonly<Record<string, string>> = { i: 'intent', o: 'outcome', e: 'event' };
 const hashBytes = 32;
+/** Other chains that a new one names. */
+const mostOthers = 30;
 
 /** Answers of the worker: one `opened` or `failed` first, then one `appended` or `failed` for each batch. */
 export type WorkerAnswer =
-  | { readonly kind: 'opened'; readonly head: ChainHead }
+  | { readonly kind: 'opened'; readonly opened: Opened }
   | { readonly kind: 'appended' }
   | { readonly kind: 'failed'; readonly message: string };
-
-if (parentPort) serve(parentPort, workerData as WorkerSettings);
 
 function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): void {
   const answer = (message: WorkerAnswer) => port.postMessage(message);
@@ -43,7 +44,7 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
     const db = open(settings);
     const writer = register(db, settings.writer);
     const statements = prepare(db);
-    answer({ kind: 'opened', head: headOf(db, writer) });
+    answer({ kind: 'opened', opened: { ...headOf(db, writer), others: othersThan(db, writer) } });
     port.on('message', (batch: Batch | null) => {
       if (batch === null) {
         db.close();
@@ -98,6 +99,21 @@ function headOf(db: Db, writer: number): ChainHead {
   };
 }
 
+function othersThan(db: Db, writer: number): WriterHead[] {
+  return db
+    .prepare(
+      `SELECT writers.writer, position, hash FROM writers JOIN records ON records.writer = writers.id
+         AND position = (SELECT max(position) FROM records WHERE writer = writers.id)
+       WHERE writers.id <> :writer ORDER BY seq DESC LIMIT :most`,
+    )
+    .all({ writer, most: mostOthers })
+    .map((row) => ({
+      writer: String(row['writer']),
+      position: Number(row['position']),
+      hash: Buffer.from(row['hash'] as Uint8Array).toString('hex'),
+    }));
+}
+
 interface Statements {
   readonly insert: Statement;
   readonly openCall: Statement;
@@ -129,10 +145,11 @@ function append({ db, statements, writer, batch }: Append): WorkerAnswer {
     db.transaction(() => {
       for (const [at, text] of texts.entries()) {
         const hash = hashes.subarray(at * hashBytes, (at + 1) * hashBytes);
+        const phase = phases[batch.phases[at] ?? ''] ?? null;
         statements.insert.run([writer, batch.first + at, text, hash]);
         const id = ids[at] ?? null;
-        if (batch.phases[at] === 'i') statements.openCall.run([id]);
-        else if (batch.phases[at] === 'o') statements.closeCall.run([id]);
+        if (phase === 'intent') statements.openCall.run([id]);
+        else if (phase === 'outcome') statements.closeCall.run([id]);
       }
     });
     return { kind: 'appended' };
@@ -140,3 +157,6 @@ function append({ db, statements, writer, batch }: Append): WorkerAnswer {
     return { kind: 'failed', message: messageOf(error) };
   }
 }
+
+// Last: what it uses is defined above.
+if (parentPort) serve(parentPort, workerData as WorkerSettings);

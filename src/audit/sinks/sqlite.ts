@@ -43,7 +43,7 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
       });
       const answer = await answerOf(started, patienceMs);
       if (answer.kind !== 'opened') throw new Error(reasonOf(answer));
-      return answer.head;
+      return answer.opened;
     },
     async append(entries: readonly AuditEntry[]) {
       if (!worker) throw new Error('the audit store is not open');

@@ -1,0 +1,89 @@
+import { type Clock, messageOf, OperationError, silentLog, timestamp } from '../base/index.ts';
+import type { JsonObject } from '../protocol/index.ts';
+import { hashMatcher } from './arguments-hash.ts';
+import { createAuditTrail } from './create.ts';
+import { readAuditKeys, rotateAuditKeys } from './keys.ts';
+import { queryAudit, type StoredRecord } from './query.ts';
+
+export interface MatchQuestion {
+  readonly tool: string;
+  readonly arguments: JsonObject;
+  readonly since?: string;
+  readonly until?: string;
+  /** Who asks, for the record. */
+  readonly by: string;
+}
+
+export interface Matches {
+  /** Newest first. */
+  readonly found: readonly StoredRecord[];
+  /** Calls of the tool that were compared. */
+  readonly compared: number;
+  /** Of those: hashed with a key that is not there any more. */
+  readonly keyGone: number;
+}
+
+/**
+ * "Was it this?": the calls of a tool whose arguments were exactly these. The question is itself recorded, without the arguments,
+ * before it is answered: a hash answers whoever may ask often enough.
+ * @throws OperationError when there is no trail, or the question cannot be recorded
+ */
+export async function matchArguments(
+  dataDir: string,
+  question: MatchQuestion,
+  clock: Clock,
+): Promise<Matches> {
+  const keys = readAuditKeys(dataDir).hashing;
+  const matches = hashMatcher(question, keys);
+  const known = new Set(keys.map(({ id }) => id));
+  const found: StoredRecord[] = [];
+  let [compared, keyGone] = [0, 0];
+  const { tool, since, until } = question;
+  for (const entry of queryAudit(dataDir, { tool, ...(since && { since }), ...(until && { until }) })) {
+    if (entry.phase === 'event' || entry.arguments_hash === null) continue;
+    compared += 1;
+    const id = /^hmac-sha256(?:-raw)?:([0-9a-f]+):/.exec(entry.arguments_hash)?.[1];
+    if (id !== undefined && !known.has(id)) keyGone += 1;
+    else if (matches(entry.arguments_hash, entry.organization)) found.push(entry);
+  }
+  await recordQuestion(dataDir, { question, compared, found: found.length }, clock);
+  return { found, compared, keyGone };
+}
+
+/** New keys for signing and hashing, on record. A running gateway takes them up at its next start. */
+export async function rotateKeys(dataDir: string, clock: Clock, by: string): Promise<void> {
+  const trail = await createAuditTrail({ dataDir, clock, log: silentLog });
+  const { before, after } = rotateAuditKeys(dataDir, clock);
+  const data = {
+    by,
+    signing_before: before.signer.id,
+    signing_after: after.signer.id,
+    hashing_before: before.hashing[0]?.id ?? null,
+    hashing_after: after.hashing[0]?.id ?? null,
+  };
+  trail.event({ timestamp: timestamp(clock.now()), event: 'audit.keys_rotated', data });
+  await trail.close();
+}
+
+interface Asked {
+  readonly question: MatchQuestion;
+  readonly compared: number;
+  readonly found: number;
+}
+
+async function recordQuestion(
+  dataDir: string,
+  { question, compared, found }: Asked,
+  clock: Clock,
+): Promise<void> {
+  const trail = await createAuditTrail({ dataDir, clock, log: silentLog });
+  try {
+    const { tool: tool_name, by, since = null, until = null } = question;
+    const data = { by, compared, found, since, until };
+    trail.event({ timestamp: timestamp(clock.now()), event: 'audit.matched', tool_name, data });
+    await trail.flush();
+    await trail.close();
+  } catch (error) {
+    throw new OperationError(`the question cannot be recorded, so it is not answered: ${messageOf(error)}`);
+  }
+}

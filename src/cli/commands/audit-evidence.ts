@@ -1,0 +1,150 @@
+import { userInfo } from 'node:os';
+import type { Finding, Verification } from '../../audit/index.ts';
+import { isRefusal } from '../../base/index.ts';
+import type { JsonObject } from '../../protocol/index.ts';
+import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { dataOptions, findDataDirectory } from '../data-directory.ts';
+
+/** `portcullis audit verify`. */
+export const auditVerify: Command = {
+  name: 'audit verify',
+  summary: 'find what was done to the audit log since it was written',
+  usage: ['[--checkpoint FILE] [--key FILE] [--data DIR]'],
+  options: {
+    checkpoint: { value: 'FILE', multiple: true, help: 'checkpoints that were saved elsewhere' },
+    key: { value: 'FILE', help: 'public keys that were saved elsewhere, one a line' },
+    ...dataOptions,
+  },
+  notes:
+    'Finds entries that were changed, removed, added, moved, cut off or replaced; exit code 1 if there are any.\n' +
+    'It cannot find what a gateway in wrong hands left out or made up, nor what was cut off after the newest\n' +
+    'checkpoint it is shown. Who can write to the data directory can sign there too: keep checkpoints and the\n' +
+    'public key elsewhere.',
+  async run(given, context) {
+    const directory = await findDataDirectory(given, context);
+    const { verifyAudit } = await import('../../audit/index.ts');
+    const keys = given.text('key');
+    const verification = verifyAudit(directory, {
+      checkpoints: given.list('checkpoint') ?? [],
+      ...(keys === undefined ? {} : { keys }),
+    });
+    if (context.json) context.output.json(verification);
+    else await show(verification, context);
+    return verification.ok ? exitCodes.ok : exitCodes.failed;
+  },
+};
+
+const mostShown = 50;
+
+async function show(verification: Verification, { output }: CommandContext): Promise<void> {
+  const { neutralText } = await import('../../audit/index.ts');
+  const { findings, findingCount, entries, chains, checkpoints, orphans, unsealed } = verification;
+  for (const finding of findings.slice(0, mostShown)) output.line(neutralText(line(finding), 400));
+  if (findingCount > mostShown) output.line(`… and ${findingCount - mostShown} more`);
+  const size = `${entries} entries in ${counted(chains.length, 'chain')}`;
+  output.line(
+    verification.ok
+      ? `The audit log is as it was written: ${size}, ${counted(checkpoints, 'saved checkpoint')}.`
+      : `The audit log is NOT as it was written: ${counted(findingCount, 'finding')} in ${size}.`,
+  );
+  if (unsealed > 0) {
+    output.line(
+      `${counted(unsealed, 'entry', 'entries')} after the last checkpoints: nobody has signed for these yet.`,
+    );
+  }
+  if (orphans.length === 0) return;
+  output.line(
+    `${counted(orphans.length, 'call')} without an outcome (running, or cut off with their gateway):`,
+  );
+  for (const { requestId } of orphans.slice(0, mostShown)) output.line(`  ${neutralText(requestId, 60)}`);
+}
+
+function line({ kind, writer, position, message }: Finding): string {
+  const where = writer === null ? '' : ` ${writer}${position === null ? '' : ` at ${position}`}`;
+  return `${kind}${where}: ${message}`;
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** `portcullis audit match`. */
+export const auditMatch: Command = {
+  name: 'audit match',
+  summary: 'find calls that had exactly these arguments; the question is recorded',
+  usage: [`--tool NAME --args JSON [--since 7d] [--until TIME] [--data DIR]`],
+  options: {
+    tool: { value: 'NAME', help: 'of this tool' },
+    args: { value: 'JSON', help: 'the arguments, whole; - reads them from standard input' },
+    since: { value: 'TIME', help: 'from then on: 30m, 24h, 7d, or 2026-07-28T10:00:00Z' },
+    until: { value: 'TIME', help: 'before then' },
+    ...dataOptions,
+  },
+  notes:
+    'The log keeps a keyed hash of the arguments. This asks whether a guess is right, and leaves a record of\n' +
+    'who asked, about which tool, and how many calls were found; not of the arguments.',
+  async run(given, context) {
+    const tool = given.text('tool');
+    if (tool === undefined) throw new UsageError('--tool is missing', 'write --tool create_note');
+    const argumentsJson = await argumentsOf(given, context);
+    const directory = await findDataDirectory(given, context);
+    const { formatJsonLine, formatRecord, matchArguments, parseTime } = await import('../../audit/index.ts');
+    const time = (option: 'since' | 'until') => {
+      const text = given.text(option);
+      const now = context.clock.now();
+      return text === undefined ? {} : { [option]: parseTime(text, { now, option: `--${option}` }) };
+    };
+    const question = {
+      tool,
+      arguments: argumentsJson,
+      ...time('since'),
+      ...time('until'),
+      by: userInfo().username,
+    };
+    const { found, compared, keyGone } = await matchArguments(directory, question, context.clock);
+    for (const entry of found)
+      context.output.line(context.json ? formatJsonLine(entry) : formatRecord(entry));
+    if (!context.json)
+      context.output.note(`${found.length} of ${counted(compared, 'call')} had these arguments.`);
+    if (keyGone > 0) context.output.note(`${counted(keyGone, 'call')} cannot be compared: the key is gone.`);
+    return exitCodes.ok;
+  },
+};
+
+const maxDepth = 64;
+
+async function argumentsOf(given: Given, { stdin }: CommandContext): Promise<JsonObject> {
+  const text = given.text('args');
+  const hint = `write --args '{"name":"x"}'`;
+  if (text === undefined) throw new UsageError('--args is missing', hint);
+  // Read as the gateway reads: what it would refuse, no call can have had.
+  const { isObject, parseJson } = await import('../../protocol/index.ts');
+  const parsed = parseJson(Buffer.from(text === '-' ? await textOf(stdin) : text), maxDepth);
+  if (!isRefusal(parsed) && isObject(parsed)) return parsed;
+  throw new UsageError('--args is no JSON object', hint);
+}
+
+async function textOf(stdin: CommandContext['stdin']): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** `portcullis audit keys`. */
+export const auditKeys: Command = {
+  name: 'audit keys',
+  summary: 'show the public keys that checkpoints are verified with, or make new ones',
+  usage: ['[--rotate] [--data DIR]'],
+  options: { rotate: { help: 'sign and hash with new keys from the next start on' }, ...dataOptions },
+  notes:
+    'Keep the public keys elsewhere: audit verify --key FILE takes them. Old keys stay, so that old entries can be read.',
+  async run(given, context) {
+    const directory = await findDataDirectory(given, context);
+    const { publicAuditKeys, readAuditKeys, rotateKeys } = await import('../../audit/index.ts');
+    if (given.has('rotate')) await rotateKeys(directory, context.clock, userInfo().username);
+    const keys = publicAuditKeys(readAuditKeys(directory));
+    if (context.json) context.output.json({ keys });
+    else for (const key of keys) context.output.line(key);
+    return exitCodes.ok;
+  },
+};

@@ -1,0 +1,44 @@
+import { resolve as resolvePath } from 'node:path';
+import { z } from 'zod';
+import type { AuditConfig } from './config.ts';
+
+export const audit = z.strictObject({
+  durability: z
+    .enum(['strict', 'batched'])
+    .default('strict')
+    .meta({ description: 'Whether a call waits until its intent is on disk.' }),
+  whenStoreIsDown: z
+    .strictObject({
+      others: z
+        .enum(['closed', 'memory'])
+        .default('closed')
+        .meta({ description: 'Calls that do not destroy: refused, or recorded in memory until it is back.' }),
+    })
+    .prefault({}),
+  argumentsHash: z.enum(['hmac-sha256', 'sha256']).default('hmac-sha256'),
+  checkpoints: z
+    .strictObject({
+      everySeconds: z.int().min(1).max(86_400).default(10),
+      everyRecords: z.int().min(1).max(1_000_000).default(10_000),
+      to: z
+        .strictObject({ file: z.string().min(1).max(4096) })
+        .optional()
+        .meta({ description: 'Where checkpoints are kept elsewhere: a file, best on another machine.' }),
+    })
+    .prefault({}),
+});
+
+export function resolveAudit(written: z.output<typeof audit>, directory: string): Omit<AuditConfig, 'also'> {
+  const { durability, whenStoreIsDown, argumentsHash, checkpoints } = written;
+  const file = checkpoints.to?.file;
+  return {
+    durability,
+    whenStoreIsDown,
+    argumentsHash,
+    checkpoints: {
+      everySeconds: checkpoints.everySeconds,
+      everyRecords: checkpoints.everyRecords,
+      file: file === undefined ? null : resolvePath(directory, file),
+    },
+  };
+}

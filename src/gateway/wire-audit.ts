@@ -1,0 +1,98 @@
+import { hostname } from 'node:os';
+import {
+  type AuditSource,
+  type AuditTrail,
+  type CopyMeans,
+  createAuditTrail,
+  fileWitness,
+  type OpenAuditTrail,
+  openAuditSource,
+  orphansOf,
+  type StoredRecord,
+} from '../audit/index.ts';
+import { type Clock, type Log, timestamp } from '../base/index.ts';
+import type { Config } from '../config/index.ts';
+
+interface Around {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Opens the trail as the configuration says. */
+export async function openAudit(
+  config: Config,
+  { clock, log, means }: Around & { readonly means: CopyMeans },
+): Promise<OpenAuditTrail> {
+  const { durability, whenStoreIsDown, argumentsHash, checkpoints } = config.audit;
+  return createAuditTrail({
+    dataDir: config.data,
+    postgres: config.postgres,
+    copies: { configs: config.audit.also, means },
+    clock,
+    log,
+    durability,
+    whenStoreFails: whenStoreIsDown.others === 'memory' ? 'go on' : 'refuse',
+    argumentsHash,
+    checkpoints: { everyRecords: checkpoints.everyRecords, everyMs: checkpoints.everySeconds * 1000 },
+    witnesses: checkpoints.file === null ? [] : [fileWitness(checkpoints.file)],
+  });
+}
+
+/** More are counted, and stay in `audit query --result unknown`. */
+const mostNotices = 1_000;
+
+/**
+ * Calls of earlier runs whose fate nobody knows: their intent is on record, their outcome is not. Each is told once, in the log
+ * and in the trail.
+ */
+export async function reportOrphans(
+  { data: dataDir, postgres }: Config,
+  audit: AuditTrail,
+  { clock, log }: Around,
+): Promise<void> {
+  const source = await openAuditSource({ dataDir, postgres }, log);
+  const orphans = await newOrphans(source).finally(() => source.close());
+  if (orphans.length === 0) return;
+  const ids = orphans.slice(0, 20).map((record) => record.request_id);
+  log.warn({ calls: orphans.length, request_ids: ids }, 'calls of an earlier run have no outcome on record');
+  const now = timestamp(clock.now());
+  for (const record of orphans.slice(0, mostNotices)) {
+    const { request_id, client_id, subject, server, tool_name, writer, position } = record;
+    const data = { writer, position, sent: record.timestamp };
+    audit.event({
+      timestamp: now,
+      event: 'call.orphaned',
+      request_id,
+      client_id,
+      subject,
+      server,
+      tool_name,
+      data,
+    });
+  }
+  audit.event({ timestamp: now, event: 'audit.orphans', data: { calls: orphans.length } });
+}
+
+/** Those that no earlier start has told of, and that no process is working on. */
+async function newOrphans(source: AuditSource): Promise<StoredRecord[]> {
+  const found = (await orphansOf(source)).filter((record) => !isRunning(record));
+  if (found.length === 0) return found;
+  const notices = await source.run({
+    sql: "SELECT request_id FROM records WHERE phase <> 'intent' AND event = 'call.orphaned'",
+    parameters: {},
+  });
+  const told = new Set(notices.map((row) => String(row['request_id'])));
+  return found.filter(({ request_id }) => !told.has(request_id));
+}
+
+/** Whether the process that wrote it lives, on this machine: its call may be running. */
+function isRunning({ instance }: StoredRecord): boolean {
+  const pid = Number(/:(\d+)$/.exec(instance)?.[1] ?? 0);
+  if (pid === 0 || pid === process.pid || instance !== `${hostname()}:${pid}`) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
