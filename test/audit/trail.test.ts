@@ -67,7 +67,7 @@ test('rows cannot be changed or removed by a statement', async (t) => {
   await trail.flush();
   const db = new DatabaseSync(trail.file);
   t.after(() => db.close());
-  for (const sql of ["UPDATE entries SET entry = '{}'", 'DELETE FROM entries', 'DELETE FROM writers']) {
+  for (const sql of ["UPDATE records SET entry = '{}'", 'DELETE FROM records', 'DELETE FROM writers']) {
     assert.throws(() => db.exec(sql), /append-only/, sql);
   }
 });
