@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Log } from '../../src/base/index.ts';
 import { allScopes, callTool, modernCall, rawRequest, startTestGateway } from '../gateway/support.ts';
@@ -26,8 +26,10 @@ function recordingLog(lines: string[]): Log {
 
 async function filesOf(directory: string): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
-  for (const name of await readdir(directory)) {
-    if (name !== 'portcullis.yaml') found.set(name, await readFile(join(directory, name)));
+  for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && entry.name !== 'portcullis.yaml')
+      found.set(relative(directory, path), await readFile(path));
   }
   return found;
 }

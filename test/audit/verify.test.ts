@@ -188,6 +188,7 @@ test('any byte of an entry or hash that is changed, any row removed, moved or do
   const made = await twoRuns(t, 4);
   const work = join(temporaryDirectory(t), 'copy');
   const count = verifyAudit(made).entries;
+  const writers = writersOf(made);
   const step = fc.oneof(
     fc.record({
       kind: fc.constant('byte'),
@@ -204,7 +205,10 @@ test('any byte of an entry or hash that is changed, any row removed, moved or do
   );
   fc.assert(
     fc.property(step, (change) => {
-      if ('to' in change && change.kind === 'move') fc.pre(change.row !== change.to);
+      // The order between chains is no part of any: a move is a change within one.
+      if ('to' in change && change.kind === 'move') {
+        fc.pre(change.row !== change.to && writers[change.row] === writers[change.to]);
+      }
       rmSync(work, { recursive: true, force: true });
       mkdirSync(join(work, 'audit-checkpoints'), { recursive: true });
       for (const file of ['audit.db', 'audit-keys.json']) copyFileSync(join(made, file), join(work, file));
@@ -214,9 +218,17 @@ test('any byte of an entry or hash that is changed, any row removed, moved or do
       tamper(work, (db) => apply(db, change));
       assert.equal(verifyAudit(work).ok, false);
     }),
-    { numRuns: 40 },
+    { numRuns: 100 },
   );
 });
+
+/** By row: whose chain it is in. */
+function writersOf(dataDir: string): Record<number, number> {
+  const db = new DatabaseSync(auditFile(dataDir), { readOnly: true });
+  const rows = db.prepare('SELECT seq, writer FROM records').all();
+  db.close();
+  return Object.fromEntries(rows.map(({ seq, writer }) => [Number(seq), Number(writer)]));
+}
 
 type Change =
   | { kind: string; row: number; at: number; to: number }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { alice, signInAndConsent } from '../authorization-server/support.ts';
+import { until } from '../gateway/support.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -62,7 +63,7 @@ export function actAsPerson(output: NodeJS.ReadableStream): { readonly asked: st
       if (asked.includes(url)) continue;
       asked.push(url);
       signInAndConsent(url, alice)
-        .then((back) => fetch(back))
+        .then((back) => until(async () => void (await fetch(back)), 15_000)) // it may listen only after it has shown the URL
         .catch((error: unknown) => {
           text += `\nthe person failed: ${String(error)}\n`;
         });

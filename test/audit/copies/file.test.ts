@@ -17,8 +17,9 @@ import { record, temporaryDirectory, until } from '../support.ts';
 import { eventsNamed, trailWith } from './support.ts';
 
 const linesOf = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n');
+/** Of the calls: what the chain says of itself has no request. */
 const idsOf = (file: string) =>
-  linesOf(file).map((line) => (JSON.parse(line) as { request_id?: string }).request_id);
+  linesOf(file).flatMap((line) => (JSON.parse(line) as { request_id?: string }).request_id ?? []);
 
 test('one line a record, mode 0600, in a directory that is made', async (t) => {
   const dataDir = temporaryDirectory(t);
@@ -55,13 +56,16 @@ test('keepFiles removes the oldest, and nothing that is not ours', async (t) => 
   const trail = await trailWith(t, dataDir, { kind: 'file', file, maxBytes: 700, keepFiles: 2 });
   for (let index = 0; index < 8; index += 1) {
     trail.outcome(record({ request_id: `r${index}` }));
-    await until(() => trail.copies()[0]?.delivered === index + 1);
+    await until(() => trail.copies()[0]?.delivered === index + 2); // the chain has begun with an entry of its own
   }
   await trail.close();
   const names = readdirSync(dataDir).filter((name) => name.endsWith('.jsonl'));
   assert.equal(names.length, 4); // two renamed, the current one, and the notes
-  assert.ok(names.includes('audit-notes.jsonl'));
-  assert.deepEqual(idsOf(file), ['r7']);
+  assert.equal(readFileSync(join(dataDir, 'audit-notes.jsonl'), 'utf8'), 'mine');
+  const kept = names
+    .filter((name) => name !== 'audit-notes.jsonl')
+    .flatMap((name) => idsOf(join(dataDir, name)));
+  assert.deepEqual(kept.toSorted(), ['r6', 'r7']); // the current one has the last checkpoint
 });
 
 test('a file that another program moved away is not written to again', async (t) => {
@@ -69,7 +73,7 @@ test('a file that another program moved away is not written to again', async (t)
   const file = join(dataDir, 'audit.jsonl');
   const trail = await trailWith(t, dataDir, { kind: 'file', file });
   trail.outcome(record({ request_id: 'r1' }));
-  await until(() => trail.copies()[0]?.delivered === 1);
+  await until(() => trail.copies()[0]?.delivered === 2); // the first says that the chain begins
   renameSync(file, `${file}.1`);
   trail.outcome(record({ request_id: 'r2' }));
   await trail.close();
@@ -99,7 +103,8 @@ test('a line that a crash cut off does not spoil the next', async (t) => {
   await trail.close();
   const lines = linesOf(file);
   assert.equal(lines[1], '{"request_id":"cut');
-  assert.equal(JSON.parse(lines[2] ?? '').request_id, 'r1');
+  assert.equal(JSON.parse(lines[2] ?? '').event, 'audit.chain_started');
+  assert.equal(JSON.parse(lines[3] ?? '').request_id, 'r1');
 });
 
 test('a directory where the file should be is a failure like any other', async (t) => {
