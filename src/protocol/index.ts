@@ -1,4 +1,14 @@
 export { parseJson } from './json.ts';
+export {
+  editMeta,
+  editObject,
+  isObjectText,
+  type Member,
+  membersOf,
+  type ObjectEdit,
+  rawMember,
+  singleLine,
+} from './json-text.ts';
 export type {
   Era,
   Json,

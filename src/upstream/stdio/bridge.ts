@@ -1,7 +1,13 @@
-import type { Era, JsonObject } from '../../protocol/index.ts';
+import {
+  type Era,
+  editMeta,
+  editObject,
+  isObjectText,
+  type JsonObject,
+  type ObjectEdit,
+} from '../../protocol/index.ts';
 import type { ChildMessage } from './child-message.ts';
 import { gatewayInfo, type Peer } from './handshake.ts';
-import { editMeta, editObject, isObjectText, type ObjectEdit } from './json-text.ts';
 import { cacheableMethods, metaKeys } from './revisions.ts';
 
 /** Who speaks with whom in one call. */

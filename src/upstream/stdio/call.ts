@@ -1,3 +1,4 @@
+import { editMeta, editObject, isObjectText, rawMember } from '../../protocol/index.ts';
 import type { UpstreamFailure } from '../upstream.ts';
 import type { Answer } from './answer.ts';
 import { errorForClient, type Parties, paramsForChild, resultForClient } from './bridge.ts';
@@ -10,7 +11,6 @@ import type { Host } from './host.ts';
 import { type IncomingRequest, idKey } from './incoming.ts';
 import { askForInput } from './input-required.ts';
 import { withoutPersonal } from './introduction.ts';
-import { editMeta, editObject, isObjectText, rawMember } from './json-text.ts';
 import { metaKeys, statusOfError } from './revisions.ts';
 import type { Cancellable, Session } from './sessions.ts';
 import type { Line } from './slot.ts';

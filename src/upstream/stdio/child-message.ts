@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from '../../protocol/index.ts';
-import { type Member, membersOf } from './json-text.ts';
+import { type Json, type JsonObject, type Member, membersOf } from '../../protocol/index.ts';
 
 export type ChildMessageKind = 'request' | 'notification' | 'response';
 

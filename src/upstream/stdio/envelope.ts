@@ -1,4 +1,4 @@
-import { singleLine } from './json-text.ts';
+import { singleLine } from '../../protocol/index.ts';
 
 /** JSON-RPC envelopes around JSON text. `id`, `params`, `result` and `error` are JSON text; `null` params are left out. */
 export function requestText(id: string, method: string, params: string | null): string {

@@ -1,6 +1,6 @@
+import { editMeta } from '../../protocol/index.ts';
 import { announces, type ChangeKind, changeKinds, type Subscriber } from './changes.ts';
 import type { ChildMessage } from './child-message.ts';
-import { editMeta } from './json-text.ts';
 import { ResourceWatch } from './resource-watch.ts';
 import { metaKeys } from './revisions.ts';
 import type { Line } from './slot.ts';

@@ -1,6 +1,12 @@
-import type { JsonObject, Message, MessageId, RequestMessage } from '../../protocol/index.ts';
+import {
+  type JsonObject,
+  type Member,
+  type Message,
+  type MessageId,
+  membersOf,
+  type RequestMessage,
+} from '../../protocol/index.ts';
 import type { UpstreamRequest } from '../upstream.ts';
-import { type Member, membersOf } from './json-text.ts';
 
 /** A client's message with the text of its members. Everything here is the caller's. */
 export class Incoming {

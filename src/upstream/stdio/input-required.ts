@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { JsonObject } from '../../protocol/index.ts';
+import { isObjectText, type JsonObject, rawMember } from '../../protocol/index.ts';
 import type { Answer } from './answer.ts';
 import { type ChildMessage, isJsonObject, objectAt } from './child-message.ts';
 import type { ClientAnswer } from './client-requests.ts';
-import { isObjectText, rawMember } from './json-text.ts';
 import type { Session } from './sessions.ts';
 
 export interface InputQuestion {

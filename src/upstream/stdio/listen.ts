@@ -1,11 +1,10 @@
-import type { Json, JsonObject } from '../../protocol/index.ts';
+import { editMeta, type Json, type JsonObject } from '../../protocol/index.ts';
 import type { Answer } from './answer.ts';
 import { announces, type ChangeKind, canSubscribe, changeKinds, type Subscriber } from './changes.ts';
 import { isJsonObject } from './child-message.ts';
 import { notificationText, resultText } from './envelope.ts';
 import type { Peer } from './handshake.ts';
 import type { Hub } from './hub.ts';
-import { editMeta } from './json-text.ts';
 import type { StdioLimits } from './limits.ts';
 import { metaKeys } from './revisions.ts';
 

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  editMeta,
-  editObject,
-  membersOf,
-  rawMember,
-  singleLine,
-} from '../../../src/upstream/stdio/json-text.ts';
+import { editMeta, editObject, membersOf, rawMember, singleLine } from '../../src/protocol/index.ts';
 
 const key = fc.oneof(
   fc.string({ unit: 'binary' }),
