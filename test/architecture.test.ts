@@ -49,6 +49,7 @@ const level: Readonly<Record<string, number>> = {
   audit: 2,
   detections: 2,
   alerts: 3,
+  telemetry: 2,
   doctor: 2,
   report: 3,
   check: 2,

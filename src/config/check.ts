@@ -9,6 +9,7 @@ import { checkRules } from './rules.ts';
 import type { FileConfig, PartialFileConfig } from './schema.ts';
 import { checkSignIn } from './sign-in.ts';
 import { checkStaticKeys } from './static-keys.ts';
+import { checkTelemetry } from './telemetry.ts';
 import { isLoopback } from './values.ts';
 
 /**
@@ -27,6 +28,7 @@ export function checkTogether(config: PartialFileConfig): Finding[] {
     ...checkAuth(config),
     ...checkObserve(config),
     ...checkStaticKeys(config.servers),
+    ...checkTelemetry(config),
   ];
 }
 

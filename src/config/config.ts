@@ -3,6 +3,7 @@ import type { Thresholds } from '../detections/index.ts';
 import type { RateLimit, ToolLimit } from '../policy/index.ts';
 import type { AlertsConfig } from './alerts.ts';
 import type { Layer } from './observe.ts';
+import type { TelemetryConfig } from './telemetry.ts';
 
 /**
  * A configuration after reading, checking and resolving: complete, immutable, every default filled in.
@@ -42,6 +43,7 @@ export interface Config {
   /** Of every detection, by its key. */
   readonly detections: Thresholds;
   readonly alerts: AlertsConfig;
+  readonly telemetry: TelemetryConfig;
 }
 
 export interface PostgresConfig {

@@ -18,6 +18,8 @@ const secretPositions = [
   'audit.also.*.webhook.headers.*',
   'audit.also.*.webhook.secret',
   'postgres.url',
+  'telemetry.headers.*',
+  'telemetry.prometheus.token',
 ];
 
 /** Prefixes by which issuers of keys mark them, private keys, and JWTs. Anchored or bounded: the text is untrusted. */

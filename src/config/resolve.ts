@@ -25,6 +25,7 @@ import { embeddedDefaults, type FileConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
 import { resolveSignIn } from './sign-in.ts';
 import { resolveStaticKeys } from './static-keys.ts';
+import { resolveTelemetry } from './telemetry.ts';
 import { parseDuration, parseRate, parseRates } from './units.ts';
 import { withPrefix } from './values.ts';
 
@@ -54,6 +55,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     http: file.http,
     detections: resolveDetections(file.detections),
     alerts: resolveAlerts(file.alerts, context.secrets),
+    telemetry: resolveTelemetry(file.telemetry, context.secrets),
   });
 }
 

@@ -13,6 +13,7 @@ import { postgres } from './postgres.ts';
 import { fileReference, secretReference } from './secret-reference.ts';
 import { signInShape } from './sign-in.ts';
 import { staticKeys } from './static-keys.ts';
+import { telemetry } from './telemetry.ts';
 import {
   assertionHeader,
   duration,
@@ -253,6 +254,7 @@ export const fileSchema = z.strictObject({
   http: http.prefault({}),
   detections: detections.prefault({}),
   alerts: alerts.prefault({}),
+  telemetry: telemetry.prefault({}).meta({ description: 'Traces and metrics, beside the audit trail.' }),
 });
 
 /** What a file says once its defaults are filled in. */

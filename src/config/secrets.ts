@@ -15,6 +15,7 @@ import type { PartialFileConfig, SecretReference } from './schema.ts';
 import { maxSecretBytes, runSecretCommand } from './secret-command.ts';
 import { formatPath, type Path } from './source.ts';
 import { staticKeyFault, staticKeyReferences } from './static-keys.ts';
+import { scrapeTokenFault, telemetryReferences } from './telemetry.ts';
 
 export interface SecretContext {
   readonly environment: Environment;
@@ -57,7 +58,8 @@ export async function fetchSecrets(
   return { secrets, findings };
 }
 
-function wantedSecrets({ servers, auth, redis, alerts, audit, postgres }: PartialFileConfig): Wanted[] {
+function wantedSecrets(sections: PartialFileConfig): Wanted[] {
+  const { servers, auth, redis, alerts, audit, postgres, telemetry } = sections;
   const provider = auth?.embedded ? auth.embedded.oidc : undefined;
   return [
     ...(provider
@@ -73,6 +75,7 @@ function wantedSecrets({ servers, auth, redis, alerts, audit, postgres }: Partia
     ...(alerts?.webhook ? [{ path: [...alertSecretPath], reference: alerts.webhook.secret }] : []),
     ...copyReferences(audit?.also ?? []),
     ...postgresReferences(postgres),
+    ...telemetryReferences(telemetry ?? {}),
   ];
 }
 
@@ -144,6 +147,7 @@ function unusable(value: string, { path }: Wanted): Problem | null {
   if (path[0] === 'auth' && path[1] === 'vaultKey') return vaultKeyFault(value);
   if (path[0] === 'redis') return redisUrlFault(value);
   if (path[2] === 'staticKeys') return staticKeyFault(value);
+  if (path[0] === 'telemetry' && path[1] === 'prometheus') return scrapeTokenFault(value);
   if (path[0] === 'alerts') return alertSecretFault(value);
   if (path.at(-1) === 'jwks') return jwksFault(value);
   if (path.at(-1) === 'privateKey') return privateKeyFault(value);

@@ -8,7 +8,6 @@ const later: Readonly<Record<string, string>> = {
   approvals: 'approvals',
   encryption: 'encryption of the store',
   console: 'the settings of the console',
-  otel: 'telemetry',
   'auth.embedded.encryption': 'encryption of keys',
   'servers.*.pins': 'pinning of tool definitions',
   'servers.*.assertion': 'signed assertions to the upstream',

@@ -91,6 +91,12 @@ export const copyHeaderName = text((value) => {
     : null;
 });
 
+/** W3C Baggage, section 3.2.1. */
+export const baggageKey = matching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, {
+  message: 'is no key of baggage',
+  hint: 'write a word such as tenant',
+});
+
 /** Of the signed assertion: never one that carries a credential or that the gateway sets for another purpose. */
 export const assertionHeader = text((value) => {
   if (

@@ -19,6 +19,7 @@ import { openAudit, reportOrphans } from './wire-audit.ts';
 import { openDenyList } from './wire-denials.ts';
 import { openLimits } from './wire-limits.ts';
 import { openKillSwitch } from './wire-stops.ts';
+import { openTelemetry } from './wire-telemetry.ts';
 import { createWatch, weakenedDetections } from './wire-watch.ts';
 import { watchWithdrawals } from './withdrawals.ts';
 
@@ -97,6 +98,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await audit.close();
     throw error;
   });
+  const telemetry = openTelemetry({ config: () => current, outbound, clock, log });
   const parts: Parts = {
     clock,
     log,
@@ -107,6 +109,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limits,
     outbound,
     watch,
+    telemetry,
     sessions: createSessionSeal(key.derive('sessions')),
     connections: createCredentialsSwitch(),
     pins: createPins({
@@ -258,6 +261,7 @@ class Running {
     this.#parts.pins.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
     await audit.close(); // its copies still go out
+    await this.#parts.telemetry.close();
     await outbound.close();
   }
 }

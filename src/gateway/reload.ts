@@ -2,7 +2,7 @@ import { type ConfigurationFault, Secret } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 
 /** Settings that are part of who we are: changing them needs a restart. */
-const fixed = ['publicUrl', 'listen', 'data', 'tls', 'redis', 'postgres', 'audit'] as const;
+const fixed = ['publicUrl', 'listen', 'data', 'tls', 'redis', 'postgres', 'audit', 'telemetry'] as const;
 
 export function unreloadable(before: Config, after: Config): ConfigurationFault[] {
   const changed = fixed.filter((name) => !isSame(before[name], after[name]));

@@ -62,6 +62,7 @@ import type { Site } from './routes.ts';
 import { argumentsCheckFor } from './wire-arguments.ts';
 import { denying } from './wire-denials.ts';
 import type { OpenLimits } from './wire-limits.ts';
+import type { OpenTelemetry } from './wire-telemetry.ts';
 import type { Watch } from './wire-watch.ts';
 
 /** What lives as long as the process: a reload keeps it. */
@@ -77,6 +78,7 @@ export interface Parts {
   readonly limits: OpenLimits;
   readonly outbound: Outbound;
   readonly watch: Watch;
+  readonly telemetry: OpenTelemetry;
   readonly sessions: SessionSeal;
   readonly streams: OpenStreams;
   readonly inFlight: CallsInFlight;
@@ -396,7 +398,8 @@ function runtimeOf(config: Config, parts: Parts, before: Wiring | null): Runtime
   const { limits, http } = config;
   const guards = { ...guardsFor(config, before), bodies: bodiesFor(config, before) };
   const { limiter } = parts.limits;
-  return { clock, log, audit, limiter, ...guards, limits, http, sessions, streams, inFlight };
+  const telemetry = parts.telemetry.calls;
+  return { clock, log, audit, telemetry, limiter, ...guards, limits, http, sessions, streams, inFlight };
 }
 
 function bodiesFor({ http: { maxBodyBytes } }: Config, before: Wiring | null): Runtime['bodies'] {

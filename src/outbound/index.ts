@@ -2,6 +2,7 @@ export { isPublicAddress } from './address.ts';
 export { type BackOffOptions, backOffMs, retryAfterMs } from './back-off.ts';
 export { OutboundError } from './error.ts';
 export { createOutbound, type Outbound, type OutboundExchange, type OutboundRequest } from './fetch.ts';
+export { revealed } from './headers.ts';
 export { publicLookup } from './lookup.ts';
 export { discoverProvider, type OauthRequests, oauthRequests } from './oauth.ts';
 export { type ProbeAnswer, type ProbeRequest, probe } from './probe.ts';

@@ -2,7 +2,10 @@ import type { AuditRecord, AuditResult, CallDetails } from '../audit/index.ts';
 import { timestamp } from '../base/index.ts';
 import { anonymousIssuer, type Principal, staticKeyIssuer } from '../identity/index.ts';
 import type { Decision } from '../policy/index.ts';
+import { isObject } from '../protocol/index.ts';
+import type { CallTrace } from '../telemetry/index.ts';
 import type { ClearedCall, ReceivedCall } from './call.ts';
+import { endedCall } from './ended-call.ts';
 import type { Runtime } from './runtime.ts';
 
 /** How a call ended, in the words of the record. */
@@ -19,17 +22,19 @@ export interface Ending {
 }
 
 /** What has become known of the call so far. */
-type Known = ReceivedCall & Partial<Omit<ClearedCall, 'decision'>> & { readonly decision?: Decision };
+export type KnownCall = ReceivedCall &
+  Partial<Omit<ClearedCall, 'decision'>> & { readonly decision?: Decision };
 
 /** The audit records of one call: opened at its first byte, closed exactly once. */
 export class CallRecord {
-  readonly #call: Known;
+  readonly #call: KnownCall;
   readonly #runtime: Runtime;
   #hash: string | null = null;
   #closed = false;
   #onClose: (() => void) | null = null;
   /** Monotonic: when the call left for the server behind. */
   #leftAt: number | null = null;
+  #trace: CallTrace | null = null;
 
   constructor(call: ReceivedCall, runtime: Runtime) {
     this.#call = call;
@@ -37,9 +42,28 @@ export class CallRecord {
   }
 
   /** Resolves when the intent is on disk. Rejects when it cannot be written. */
-  intent(): Promise<void> {
+  async intent(): Promise<void> {
+    const { audit, clock, telemetry } = this.#runtime;
     const destructive = this.#call.decision?.allow ? this.#call.decision.destructive : true;
-    return this.#runtime.audit.intent(this.#record(null), { destructive });
+    const from = clock.monotonic();
+    let took: number | null = null;
+    try {
+      await audit.intent(this.#record(null), { destructive });
+      took = clock.monotonic() - from;
+    } finally {
+      telemetry.intentTook(took);
+    }
+  }
+
+  /** The call's place in a trace. To be asked for when the message is known: from then on it stays the same. */
+  get trace(): CallTrace {
+    const { request, message } = this.#call;
+    const meta = message && message.kind !== 'response' ? message.params['_meta'] : null;
+    this.#trace ??= this.#runtime.telemetry.begin({
+      header: (name) => request.headers.get(name),
+      meta: isObject(meta) ? meta : null,
+    });
+    return this.#trace;
   }
 
   /** What the call holds until it has ended. */
@@ -56,7 +80,9 @@ export class CallRecord {
     if (this.#closed) return;
     this.#closed = true;
     this.#onClose?.();
-    this.#runtime.audit.outcome(this.#record(ending));
+    const record = this.#record(ending);
+    this.#runtime.audit.outcome(record);
+    this.#runtime.telemetry.ended(endedCall({ call: this.#call, record, ending, trace: this.trace }));
   }
 
   #record(ending: Ending | null): AuditRecord {
@@ -64,6 +90,9 @@ export class CallRecord {
     const operation = this.#call.operation;
     return {
       ...callerDetails(this.#call, this.#runtime),
+      trace_id: this.trace.traceId,
+      span_id: this.trace.spanId,
+      parent_span_id: this.trace.parentSpanId,
       ...this.#call.noted,
       ...(ending && this.#endDetails(ending)),
       timestamp: timestamp(this.#call.receivedAt),
@@ -126,13 +155,11 @@ function targetOf(operation: ClearedCall['operation'] | undefined): string | nul
 }
 
 /** What the request itself and its verified token say. */
-function callerDetails({ principal, request, message, body }: Known, { audit }: Runtime): CallDetails {
-  const trace = traceOf(request.headers.get('traceparent'));
+function callerDetails({ principal, request, message, body }: KnownCall, { audit }: Runtime): CallDetails {
   return {
     jsonrpc_id: message?.kind === 'request' ? JSON.stringify(message.id) : null,
     user_agent: request.headers.get('user-agent') ?? null,
     arguments_bytes: body?.length ?? null,
-    ...trace,
     ...(principal && {
       token_ref: hasTokenReference(principal) ? audit.reference(principal.tokenId) : null,
       token_audience: principal.audience,
@@ -156,10 +183,4 @@ function kindOf({ issuer, subject, clientId }: Principal, request: ReceivedCall[
 /** What stands in for a `jti` that the token does not have. */
 function hasTokenReference({ tokenId }: Principal): boolean {
   return tokenId.startsWith('sha256:');
-}
-
-/** W3C Trace Context level 1, section 3.2; what is no such header says nothing. */
-function traceOf(header: string | undefined): Pick<CallDetails, 'trace_id' | 'parent_span_id'> {
-  const parts = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/.exec(header ?? '');
-  return { trace_id: parts?.[1] ?? null, parent_span_id: parts?.[2] ?? null };
 }

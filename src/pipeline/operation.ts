@@ -43,6 +43,11 @@ const notifications: ReadonlySet<string> = new Set([
   'notifications/tasks/status',
 ]);
 
+/** Whether MCP has it, in any revision: a list that no caller can add to. */
+export function isKnownMethod(method: string): boolean {
+  return Object.hasOwn(requests, method) || notifications.has(method);
+}
+
 /** What the body says the call would do. GET and DELETE (null) concern the caller's own session. */
 export function operationOf(message: Message | null): Operation {
   if (message === null || message.kind === 'response') return session;

@@ -79,7 +79,7 @@ async function pass(call: ReceivedCall, { arrival, records, runtime }: Passage):
   const answer = new Answer(cleared, { reply: arrival.reply, record: records, runtime });
   answer.open(() => {
     records.leaves();
-    return forward(cleared, answer);
+    return forward(cleared, answer, records.trace);
   });
   return null;
 }

@@ -6,6 +6,7 @@ import type { Concurrency, FloodGuard, Limiter, LoopGuard, Penalties } from '../
 import type { ServerPins } from '../pins/index.ts';
 import type { ArgumentsCheck, Policy } from '../policy/index.ts';
 import type { Stops } from '../stops/index.ts';
+import type { CallTelemetry } from '../telemetry/index.ts';
 import type { Catalog, Upstream } from '../upstream/index.ts';
 import type { BodyBudget } from './body-budget.ts';
 import type { CallsInFlight } from './calls-in-flight.ts';
@@ -20,6 +21,7 @@ export interface Runtime {
   readonly clock: Clock;
   readonly log: Log;
   readonly audit: AuditTrail;
+  readonly telemetry: CallTelemetry;
   readonly limiter: Limiter;
   readonly flood: FloodGuard;
   /** Null: loops are not looked for. */

@@ -20,6 +20,8 @@ export interface Catalog {
    * as one without annotations).
    */
   find(name: string): Promise<ToolFacts | 'unknown' | null>;
+  /** Whether the upstream has listed it. Asks nobody. */
+  has(name: string): boolean;
   /**
    * Waits as `find` does for a name that is unknown. A tool that nobody may know of takes the time of one that is not there.
    */
@@ -109,6 +111,7 @@ export function createCatalog(options: {
       await recheck();
       return tools.get(name) ?? (complete ? 'unknown' : null);
     },
+    has: (name) => tools.has(name),
     learn(list) {
       for (const facts of list) {
         if (tools.size < maxTools || tools.has(facts.name)) tools.set(facts.name, facts);

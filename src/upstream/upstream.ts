@@ -26,9 +26,9 @@ export type UpstreamState = 'idle' | 'starting' | 'ready' | 'down' | 'closed';
 export interface UpstreamRequest {
   readonly requestId: string;
   readonly httpMethod: 'POST' | 'GET' | 'DELETE';
-  /** The exact bytes that were parsed, authorized and recorded; null for GET and DELETE. */
+  /** The exact bytes that were parsed, authorized and recorded, but for trace context in `_meta`; null for GET and DELETE. */
   readonly body: Buffer | null;
-  /** The same bytes, parsed; null for GET and DELETE. */
+  /** The client's bytes, parsed; null for GET and DELETE. */
   readonly message: Message | null;
   readonly era: Era;
   /** The revision that the client speaks, such as `2026-07-28`. */

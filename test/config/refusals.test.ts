@@ -266,7 +266,6 @@ describe('what later versions bring', () => {
       approvals: '{}',
       encryption: '{}',
       console: '{}',
-      otel: '{}',
     };
     for (const [key, value] of Object.entries(sections))
       await refuses(t, `${smallest}${key}: ${value}\n`, key, /not in this version/);

@@ -260,13 +260,31 @@ describe('the upstream', () => {
     await modernCall(test.url, token, {
       method: 'tools/call',
       params: { name: 'echo', arguments: { text: 'x' } },
-      headers: { cookie: 'a=b', 'x-api-key': 'k', 'x-forwarded-for': '1.2.3.4', traceparent: '00-1-2-01' },
+      headers: {
+        cookie: 'a=b',
+        'x-api-key': 'k',
+        'x-forwarded-for': '1.2.3.4',
+        traceparent: '00-1-2-01',
+        tracestate: 'a=1',
+        baggage: 'role=admin',
+      },
     });
     const headers = upstream.requests.at(-1)?.headers ?? {};
     assert.ok(!JSON.stringify(headers).includes(token));
-    for (const name of ['authorization', 'cookie', 'x-api-key', 'x-forwarded-for', 'origin']) {
+    const kept = ['authorization', 'cookie', 'x-api-key', 'x-forwarded-for', 'origin'];
+    for (const name of [...kept, 'traceparent', 'tracestate', 'baggage']) {
       assert.equal(headers[name], undefined, name);
     }
-    assert.equal(headers['traceparent'], '00-1-2-01');
+  });
+
+  it('sees trace context that is well formed', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await modernCall(test.url, await test.token(allScopes), {
+      method: 'tools/call',
+      params: { name: 'echo', arguments: { text: 'x' } },
+      headers: { traceparent, tracestate: 'a=1,b=2' },
+    });
+    const headers = upstream.requests.at(-1)?.headers ?? {};
+    assert.deepEqual([headers['traceparent'], headers['tracestate']], [traceparent, 'a=1,b=2']);
   });
 });

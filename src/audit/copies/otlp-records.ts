@@ -1,20 +1,8 @@
+import { attribute, given, integer, type KeyValue, nanoseconds, scope, text } from '../../telemetry/index.ts';
 import type { CallEntry, EventEntry } from '../trail.ts';
 import type { Copied } from './copy.ts';
 
-// ExportLogsServiceRequest in the JSON encoding of OTLP 1: lowerCamelCase names, 64-bit integers as strings, trace and
-// span ids in hex.
-
-type AnyValue =
-  | { readonly stringValue: string }
-  | { readonly boolValue: boolean }
-  | { readonly intValue: string }
-  | { readonly doubleValue: number }
-  | { readonly arrayValue: { readonly values: readonly AnyValue[] } };
-
-interface KeyValue {
-  readonly key: string;
-  readonly value: AnyValue;
-}
+// ExportLogsServiceRequest in the JSON encoding of OTLP 1.
 
 /** SeverityNumber: INFO 9, WARN 13, ERROR 17. */
 const severities = {
@@ -24,10 +12,9 @@ const severities = {
 } as const;
 
 export function otlpRequest(items: readonly Copied[], now: number): object {
-  const resource = { attributes: [text('service.name', 'portcullis')] };
-  const scope = { name: 'portcullis.audit' };
+  const resource = { attributes: [text(attribute.serviceName, 'portcullis')] };
   const logRecords = items.map((item) => logRecord(item, now));
-  return { resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords }] }] };
+  return { resourceLogs: [{ resource, scopeLogs: [{ scope: { name: scope.audit }, logRecords }] }] };
 }
 
 /** The body is the record itself, complete; attributes repeat what people filter by. */
@@ -40,8 +27,8 @@ function logRecord({ entry, text: body, writer }: Copied, now: number): object {
     ...traceOf(entry.record),
     body: { stringValue: body },
     attributes: [
-      text('portcullis.writer', writer),
-      { key: 'portcullis.position', value: { intValue: String(entry.position) } },
+      text(attribute.writer, writer),
+      integer(attribute.position, entry.position),
       ...attributesOf(entry.record),
     ],
   };
@@ -62,9 +49,9 @@ function traceOf(record: CallEntry | EventEntry): object {
 function attributesOf(record: CallEntry | EventEntry): KeyValue[] {
   const { client_id, subject, address } = record;
   const shared = [
-    ...given('portcullis.client_id', client_id),
-    ...given('user.id', subject),
-    ...given('client.address', address),
+    ...given(attribute.clientId, client_id),
+    ...given(attribute.userId, subject),
+    ...given(attribute.clientAddress, address),
   ];
   return record.phase === 'event' ? shared : [...shared, ...callAttributes(record)];
 }
@@ -72,21 +59,19 @@ function attributesOf(record: CallEntry | EventEntry): KeyValue[] {
 /** Names of the OpenTelemetry conventions where they have one (MCP and generative AI: still in development). */
 function callAttributes(record: CallEntry): KeyValue[] {
   return [
-    text('portcullis.request_id', record.request_id),
-    text('portcullis.server', record.server),
-    ...given('mcp.method.name', record.method),
-    ...given('gen_ai.tool.name', record.tool_name),
-    ...given('mcp.protocol.version', record.protocol_version),
-    ...given('portcullis.result', record.result),
-    ...given('portcullis.reason', record.reason),
-    ...given('portcullis.token_id', record.token_id),
-    ...given('portcullis.organization', record.organization),
-    ...(record.http_status === null
-      ? []
-      : [{ key: 'http.response.status_code', value: { intValue: String(record.http_status) } }]),
+    text(attribute.requestId, record.request_id),
+    text(attribute.server, record.server),
+    ...given(attribute.method, record.method),
+    ...given(attribute.tool, record.tool_name),
+    ...given(attribute.protocolVersion, record.protocol_version),
+    ...given(attribute.result, record.result),
+    ...given(attribute.reason, record.reason),
+    ...given(attribute.tokenId, record.token_id),
+    ...given(attribute.organization, record.organization),
+    ...(record.http_status === null ? [] : [integer(attribute.httpStatus, record.http_status)]),
     ...(record.latency_ms === null
       ? []
-      : [{ key: 'portcullis.latency_ms', value: { doubleValue: record.latency_ms } }]),
+      : [{ key: attribute.latency, value: { doubleValue: record.latency_ms } }]),
   ];
 }
 
@@ -95,17 +80,4 @@ function severityOf(record: CallEntry | EventEntry): keyof typeof severities {
   const kind = record.result_class;
   if (kind === 'error') return 'error';
   return kind === null || kind === 'success' ? 'info' : 'warn';
-}
-
-/** As the decimal string of a 64-bit integer: a double would lose the last digits. */
-function nanoseconds(epochMs: number): string {
-  return Number.isFinite(epochMs) ? `${Math.round(epochMs)}000000` : '0';
-}
-
-function text(key: string, value: string): KeyValue {
-  return { key, value: { stringValue: value } };
-}
-
-function given(key: string, value: string | null | undefined): KeyValue[] {
-  return value ? [text(key, value)] : [];
 }

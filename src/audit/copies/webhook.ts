@@ -1,5 +1,5 @@
 import type { Clock, Secret } from '../../base/index.ts';
-import { type Outbound, retryAfterMs, signWebhook } from '../../outbound/index.ts';
+import { type Outbound, retryAfterMs, revealed, signWebhook } from '../../outbound/index.ts';
 import { Busy, type Copied, type CopyTarget, Undeliverable } from './copy.ts';
 
 export interface WebhookCopyOptions {
@@ -57,8 +57,4 @@ function bodyOf(items: readonly Copied[]): string {
   const records = items.map(({ text }) => text).join(',');
   const timestamp = JSON.stringify(items[0]?.entry.record.timestamp ?? null);
   return `{"type":"audit.records","timestamp":${timestamp},"data":{"records":[${records}]}}`;
-}
-
-export function revealed(headers: Readonly<Record<string, Secret>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, secret]) => [name, secret.reveal()]));
 }
