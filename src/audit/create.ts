@@ -55,6 +55,8 @@ export interface OpenAuditTrail extends AuditTrail {
   readonly writer: string;
   /** The file, or host and database. */
   readonly file: string;
+  /** Records on their way to the store. */
+  waiting(): number;
   /** What became of the copies. */
   copies(): readonly CopyState[];
 }
@@ -118,6 +120,7 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Open
     },
     writer: id,
     file,
+    waiting: () => writer.waiting(),
     copies: copies.state,
   };
 }

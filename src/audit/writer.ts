@@ -138,6 +138,11 @@ export class Writer {
     }
   }
 
+  /** Records that are taken and not known to be stored. */
+  waiting(): number {
+    return this.#backlog.size + this.#inDoubt.length;
+  }
+
   /** Resolves when everything added so far is durable (or refused); waits for recovery; rejects on `close`. */
   flush(): Promise<void> {
     if (this.#unwritten() === 0) return Promise.resolve();

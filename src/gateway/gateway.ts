@@ -6,6 +6,7 @@ import { createPins, openPinStore } from '../pins/index.ts';
 import { CallsInFlight, createSessionSeal, OpenStreams } from '../pipeline/index.ts';
 import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
 import { configHash } from './config-hash.ts';
+import { isPlainAndFar } from './loopback.ts';
 import { masterKey } from './master-key.ts';
 import { openRedis } from './redis.ts';
 import { unreloadable } from './reload.ts';
@@ -19,7 +20,7 @@ import { openAudit, reportOrphans } from './wire-audit.ts';
 import { openDenyList } from './wire-denials.ts';
 import { openLimits } from './wire-limits.ts';
 import { openKillSwitch } from './wire-stops.ts';
-import { openTelemetry } from './wire-telemetry.ts';
+import { openTelemetry, telemetryWarnings } from './wire-telemetry.ts';
 import { createWatch, weakenedDetections } from './wire-watch.ts';
 import { watchWithdrawals } from './withdrawals.ts';
 
@@ -136,10 +137,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       parts.streams.endRevoked(name, (principal) => authenticator.isRevoked(principal));
     }
   });
-  const listening = await openPort(running, parts).catch(async (error: unknown) => {
-    await running.stop();
-    throw error;
-  });
+  const listening = await telemetry
+    .start({ trail, parts, wiring: () => running.wiring })
+    .then(() => openPort(running, parts))
+    .catch(async (error: unknown) => {
+      await running.stop();
+      throw error;
+    });
   const { tls } = options.config;
   const unwatch = tls ? watchTls(listening.server, tls, log) : () => {};
   const unwatchTokens = watchWithdrawals({
@@ -376,6 +380,7 @@ function warnings(config: Config): string[] {
       );
     }
   }
+  found.push(...telemetryWarnings(config));
   for (const { name, upstream } of config.servers) {
     if (upstream.kind === 'http' && isPlainAndFar(upstream.url)) {
       found.push(
@@ -384,9 +389,4 @@ function warnings(config: Config): string[] {
     }
   }
   return found;
-}
-
-function isPlainAndFar(url: string): boolean {
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'http:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }

@@ -1,4 +1,9 @@
 export type { CallTelemetry, CallTrace, Carrier, EndedCall, Onward } from './call.ts';
+export { type CallMeters, createCallMeters } from './metrics/calls.ts';
+export { observeProcess } from './metrics/process.ts';
+export { prometheusText, prometheusType } from './metrics/prometheus.ts';
+export { type Push, pushMetrics } from './metrics/push.ts';
+export { type Metric, type Pair, Registry } from './metrics/registry.ts';
 export { attribute, metric, other, scope } from './names.ts';
 export { type Collector, type Posted, postOtlp, rejectedIn } from './otlp/post.ts';
 export { given, integer, type KeyValue, nanoseconds, text } from './otlp/values.ts';

@@ -58,7 +58,6 @@ export const metric = {
   copyDelivered: 'portcullis.audit.copy.delivered',
   copyDropped: 'portcullis.audit.copy.dropped',
   copyFailing: 'portcullis.audit.copy.failing',
-  quarantined: 'portcullis.tools.quarantined',
   spans: 'portcullis.telemetry.spans',
   spansWaiting: 'portcullis.telemetry.spans.waiting',
   exportFailures: 'portcullis.telemetry.export.failures',
