@@ -149,7 +149,8 @@ async function submitSignIn(context: Context, exchange: Exchange, form: URLSearc
   const name = form.get('name') ?? '';
   const result = await ways.password({ name, password: form.get('password') ?? '', address });
   if (result.ok) return signedIn(context, exchange, result.account);
-  audit('signin.failed', { address, data: { reason: result.reason } });
+  const { reason, accountId: subject } = result;
+  audit('signin.failed', { subject, address, data: { reason } });
   endFailedSignIn(res, { result, page: await signInPageFor(context, exchange, name), formTargets: [] });
 }
 
@@ -194,7 +195,12 @@ async function changePasskeys(context: Context, exchange: Exchange, form: URLSea
   return show(context, exchange, isAdding ? 'The passkey was not added.' : 'There is no such passkey.');
 }
 
-async function submitSignOut({ sessions, base }: Context, { inner, res }: Exchange): Promise<void> {
+async function submitSignOut(
+  { sessions, audit, base }: Context,
+  { inner, res, address }: Exchange,
+): Promise<void> {
+  const session = await sessions.current(inner, res);
   await sessions.signOut(inner, res);
+  if (session !== undefined) audit('signin.ended', { subject: session.account.id, address });
   redirect(res, base);
 }

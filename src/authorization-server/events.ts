@@ -1,39 +1,73 @@
 import type { IncomingMessage } from 'node:http';
 import Provider from 'oidc-provider';
-import type { AuditEvent } from '../audit/index.ts';
+import { type AuditEvent, createBoundedEvents } from '../audit/index.ts';
 import { timestamp } from '../base/index.ts';
+import { addressGroup } from '../limits/index.ts';
 import type { AuthorizationServerOptions } from './options.ts';
 import { displayText } from './pages/text.ts';
 
 export type AuthorizationEvent =
-  | 'client.registered'
-  | 'client.refused'
+  | StrangersEvent
   | 'client.removed'
   | 'signin.succeeded'
-  | 'signin.failed'
+  | 'signin.ended'
   | 'signin.withdrawn'
+  | 'user.added'
+  | 'user.changed'
   | 'passkey.added'
   | 'passkey.removed'
+  | 'consent.shown'
   | 'consent.granted'
   | 'consent.denied'
+  | 'code.issued'
   | 'token.issued'
   | 'token.refreshed'
   | 'token.revoked'
   | 'grant.revoked'
   | 'token.exchanged'
   | 'connection.added'
+  | 'connection.failed'
   | 'connection.ended'
   | 'connection.revoked'
   | 'connection.unrevoked'
   | 'refresh.reused'
   | 'setup.completed'
+  | 'keys.created'
   | 'keys.rotated';
+
+/** What anybody can cause without being anybody: recorded within bounds. */
+const strangersEvents = [
+  'client.registered',
+  'client.refused',
+  'signin.failed',
+  'setup.refused',
+  'authorization.refused',
+  'code.reused',
+  'token.refused',
+  'revocation.refused',
+  'introspection.refused',
+  'pushed_request.refused',
+] as const;
+type StrangersEvent = (typeof strangersEvents)[number];
 
 export type Audit = (event: AuthorizationEvent, fields?: Omit<AuditEvent, 'timestamp' | 'event'>) => void;
 
-export function createAudit(options: AuthorizationServerOptions): Audit {
-  return (event, fields = {}) => {
-    options.audit({ timestamp: timestamp(options.clock.now()), event, ...fields });
+export interface OpenAudit {
+  readonly audit: Audit;
+  close(): void;
+}
+
+export function createAudit({ audit: record, clock }: AuthorizationServerOptions): OpenAudit {
+  const sourceOf = (address: string | null) => addressGroup(address ?? undefined);
+  const bounded = createBoundedEvents({ record, clock, sourceOf });
+  const isStrangers = (event: string) => strangersEvents.some((one) => one === event);
+  return {
+    audit(event, fields = {}) {
+      const entry = { timestamp: timestamp(clock.now()), event, ...fields };
+      if (isStrangers(event)) bounded.event(entry);
+      else record(entry);
+    },
+    close: bounded.close,
   };
 }
 
@@ -60,6 +94,18 @@ export function auditProvider(provider: Provider, audit: Audit, addresses: Addre
   });
   provider.on('registration_create.error', (_ctx, error) => {
     audit('client.refused', { address: currentAddress(addresses), data: { reason: error.error } });
+  });
+  provider.on('authorization_code.saved', (code) => {
+    audit('code.issued', {
+      client_id: code.clientId ?? null,
+      subject: code.accountId ?? null,
+      address: currentAddress(addresses),
+      data: {
+        grant_id: code.grantId ?? null,
+        resource: [code.resource ?? []].flat().join(' '),
+        scopes: code.scope ?? '',
+      },
+    });
   });
   provider.on('access_token.issued', (token) => {
     audit(token.gty?.includes('refresh_token') ? 'token.refreshed' : 'token.issued', {

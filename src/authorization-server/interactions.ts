@@ -121,7 +121,8 @@ async function submitSignIn(parts: InteractionParts, exchange: Exchange, form: U
   const result = await parts.ways.password({ name, password: form.get('password') ?? '', address });
   if (result.ok) return signedIn(parts, exchange, result.account);
   const client_id = String(interaction.params['client_id']);
-  parts.audit('signin.failed', { client_id, address, data: { reason: result.reason } });
+  const { reason, accountId: subject } = result;
+  parts.audit('signin.failed', { client_id, subject, address, data: { reason } });
   endFailedSignIn(res, {
     result,
     page: await signInPageFor(parts, exchange, name),
@@ -180,6 +181,7 @@ async function showConsent(parts: InteractionParts, exchange: Exchange): Promise
     scopes: choice.granted,
     withheld: choice.withheld,
   });
+  auditConsent(parts, exchange, { choice, event: 'consent.shown' });
   endPage(res, { status: 200, page, formTargets: formTargets(parts, interaction) });
 }
 
@@ -189,7 +191,7 @@ async function submitConsent(parts: InteractionParts, exchange: Exchange, form: 
     return endErrorPage(exchange.res, 400, 'expired');
   }
   const isAllowed = form.get('decision') === 'allow' && choice.granted.length > 0;
-  auditConsent(parts, exchange, { choice, isAllowed });
+  auditConsent(parts, exchange, { choice, event: isAllowed ? 'consent.granted' : 'consent.denied' });
   if (!isAllowed) return deny(parts, exchange);
   const grantId = await saveGrant(parts, exchange.interaction, choice);
   await finish(parts, exchange, { consent: { grantId } });
@@ -198,13 +200,16 @@ async function submitConsent(parts: InteractionParts, exchange: Exchange, form: 
 function auditConsent(
   parts: InteractionParts,
   { address }: Exchange,
-  { choice, isAllowed }: { choice: ConsentChoice; isAllowed: boolean },
+  { choice, event }: { choice: ConsentChoice; event: 'consent.shown' | 'consent.granted' | 'consent.denied' },
 ): void {
-  parts.audit(isAllowed ? 'consent.granted' : 'consent.denied', {
+  parts.audit(event, {
     client_id: choice.client.id,
     subject: choice.account.id,
     address,
-    data: { scopes: choice.granted.map(({ scope }) => scope).join(' ') },
+    data: {
+      resource: choice.resources.map(({ resource }) => resource).join(' '),
+      scopes: choice.granted.map(({ scope }) => scope).join(' '),
+    },
   });
 }
 

@@ -25,6 +25,8 @@ interface KeyFile {
 export interface Keys {
   /** The key that signs now. */
   readonly currentKid: string;
+  /** Whether they were made just now. */
+  readonly areNew: boolean;
   /** Private and public parts, newest first, as oidc-provider wants them. */
   privateKeys(): { keys: JWK[] };
   /** For the world: RFC 7517, newest first. The same object until the keys change. */
@@ -47,9 +49,11 @@ export interface KeysOptions {
 /** Reads the keys, or makes them at first start. Throws OperationError if the file is readable by others or damaged. */
 export function openKeys(options: KeysOptions): Keys {
   const path = join(options.dataDir, 'authorization-keys.json');
-  let keys = existsSync(path) ? read(path) : save(path, firstKeys(options.clock.now()));
+  const areNew = !existsSync(path);
+  let keys = areNew ? save(path, firstKeys(options.clock.now())) : read(path);
   let publicKeys = publicPart(keys);
   return {
+    areNew,
     get currentKid() {
       return newest(keys).jwk.kid;
     },

@@ -4,7 +4,7 @@ import { endJson, endMethodNotAllowed } from './answers.ts';
 import type { RegistrationGate } from './clients/index.ts';
 import { connectPath } from './connections/index.ts';
 import { allowAnyOrigin, answerPreflight } from './cors.ts';
-import type { Addresses } from './events.ts';
+import type { Addresses, Audit, AuthorizationEvent } from './events.ts';
 import { callbackPath } from './identity-provider/index.ts';
 import { innerRequest } from './inner-request.ts';
 import { endpoints } from './metadata.ts';
@@ -37,6 +37,7 @@ export interface RouteParts {
   readonly setup: Handler;
   /** Where the identity provider sends the browser back to; null where there is none. */
   readonly signInCallback: Handler | null;
+  readonly audit: Audit;
 }
 
 const maximumFormBytes = 32 * 1024;
@@ -128,23 +129,38 @@ function push(parts: RouteParts, exchange: Exchange): Promise<void> {
   return form(parts, exchange, (given) => pushedParameters(given, parts.rules));
 }
 
+const refusedEvents: Readonly<Record<string, AuthorizationEvent>> = {
+  [issuerPath + endpoints.revocation]: 'revocation.refused',
+  [issuerPath + endpoints.introspection]: 'introspection.refused',
+  [issuerPath + endpoints.pushed_authorization_request]: 'pushed_request.refused',
+};
+
 /** A form from a client of any origin. */
 async function form(
   parts: RouteParts,
   exchange: Exchange,
   rules: (given: URLSearchParams) => URLSearchParams | null,
 ): Promise<void> {
-  const { req, res } = exchange;
+  const { req, res, address } = exchange;
   allowAnyOrigin(res);
   if (answerPreflight(req, res, 'POST')) return;
   if (req.method !== 'POST') return endMethodNotAllowed(res, 'POST, OPTIONS');
+  const [path = ''] = (req.url ?? '').split('?');
+  const refused = (detail: string) =>
+    parts.audit(refusedEvents[path] ?? 'token.refused', {
+      address,
+      data: { reason: 'invalid_request', detail },
+    });
   const body = await readBody(req, maximumFormBytes);
   if (body === null) {
+    refused('too large');
     return endJson(res, 413, { error: 'invalid_request', error_description: 'the request is too large' });
   }
-  const [path = ''] = (req.url ?? '').split('?');
   const parameters = rules(new URLSearchParams(body.toString('utf8')));
-  if (parameters === null) return endJson(res, 400, { error: 'invalid_request' });
+  if (parameters === null) {
+    refused('client_id is missing');
+    return endJson(res, 400, { error: 'invalid_request' });
+  }
   await hand(parts, exchange, { target: path.slice(issuerPath.length), body: Buffer.from(`${parameters}`) });
 }
 

@@ -24,7 +24,7 @@ import {
   createConnectPage,
   createCredentials,
 } from './connections/index.ts';
-import { type Addresses, type Audit, auditProvider, createAudit, currentAddress } from './events.ts';
+import { type Addresses, auditProvider, createAudit, currentAddress, type OpenAudit } from './events.ts';
 import { createFormGuard, type FormGuard } from './forms.ts';
 import { createGrantStore, type GrantStore } from './granted-access.ts';
 import { createEnterpriseAccounts, type EnterpriseAccounts, registerGrants } from './grants/index.ts';
@@ -36,6 +36,7 @@ import { authorizationServerMetadata, metadataPaths } from './metadata.ts';
 import { type AuthorizationServerOptions, issuerPath } from './options.ts';
 import { endErrorPage } from './pages/index.ts';
 import { createProvider, resourceServerInfo } from './provider.ts';
+import { auditRefusals } from './refusals.ts';
 import { askBeforeErrorRedirects } from './refused-request.ts';
 import { openRevocationList, type RevocationList } from './revocation.ts';
 import { createRoutes, type Handler, ownsPath } from './routes.ts';
@@ -63,7 +64,8 @@ interface Foundation {
   readonly revocations: RevocationList;
   readonly outbound: Outbound;
   readonly addresses: Addresses;
-  readonly audit: Audit;
+  readonly audit: OpenAudit['audit'];
+  readonly closeAudit: () => void;
   readonly people: People;
   readonly stepUps: StepUps;
   readonly grants: GrantStore;
@@ -110,6 +112,7 @@ export async function createAuthorizationServer(
       closed = true;
       stopMaintenance();
       await outbound.close();
+      foundation.closeAudit();
       db.close();
     },
   };
@@ -133,9 +136,10 @@ function layFoundation(options: AuthorizationServerOptions): Foundation {
   const tokenLifeMs = options.config.accessTokenMinutes * 60_000 + skewMs;
   const db = openStore(dataDir);
   const accounts = createAccountStore(db, clock);
+  const { audit, close: closeAudit } = createAudit(options);
   const keys = openKeys({ dataDir, clock, tokenLifeMs });
+  if (keys.areNew) audit('keys.created', { data: { kid: keys.currentKid } });
   const outbound = createOutbound();
-  const audit = createAudit(options);
   return {
     options,
     issuer: options.publicUrl + issuerPath,
@@ -148,10 +152,11 @@ function layFoundation(options: AuthorizationServerOptions): Foundation {
     outbound,
     addresses: new WeakMap(),
     audit,
+    closeAudit,
     stepUps: createStepUps(clock),
     grants: createGrantStore(db, clock),
     clients: createConfiguredClients(options.config.machines.clients, options.resources),
-    enterpriseAccounts: createEnterpriseAccounts(db, accounts, clock),
+    enterpriseAccounts: createEnterpriseAccounts({ db, accounts, clock, audit }),
     connections: options.connections
       ? createConnections(options.connections, {
           ...options,
@@ -185,6 +190,8 @@ function startProvider(foundation: Foundation): Provider {
   };
   const provider = createProvider(parts);
   auditProvider(provider, audit, addresses);
+  const grantTypes = new Set(['authorization_code', 'refresh_token', ...grantsSupported(foundation.clients)]);
+  auditRefusals(provider, audit, { addresses, grantTypes });
   askBeforeErrorRedirects(provider, foundation.grants);
   const tokens = { ...foundation, clock: options.clock };
   answerForAccessTokens(provider, tokens);
@@ -206,14 +213,31 @@ function recordEvents({
   tokenLifeMs,
 }: Foundation): RecordStoreEvents {
   return {
-    grantEnded(grantId) {
+    grantEnded({ grantId, clientId, accountId }) {
       if (revocations.has('grant', grantId)) return;
       revocations.add('grant', grantId, options.clock.now() + tokenLifeMs);
-      audit('token.revoked', { address: currentAddress(addresses), data: { grant_id: grantId } });
+      audit('token.revoked', {
+        client_id: clientId,
+        subject: accountId,
+        address: currentAddress(addresses),
+        data: { grant_id: grantId },
+      });
     },
-    refreshReused({ clientId, accountId, accepted }) {
-      const address = currentAddress(addresses);
-      audit('refresh.reused', { client_id: clientId, subject: accountId, address, data: { accepted } });
+    codeReused({ clientId, accountId, grantId }) {
+      audit('code.reused', {
+        client_id: clientId,
+        subject: accountId,
+        address: currentAddress(addresses),
+        data: { grant_id: grantId },
+      });
+    },
+    refreshReused({ clientId, accountId, grantId, accepted }) {
+      audit('refresh.reused', {
+        client_id: clientId,
+        subject: accountId,
+        address: currentAddress(addresses),
+        data: { accepted, grant_id: grantId },
+      });
     },
   };
 }
@@ -223,8 +247,9 @@ function tidy({ options, db, keys, audit }: Foundation): boolean {
   const unusedDays = options.config.clients.dynamicRegistration?.unusedDays ?? null;
   const removed = sweep(db, { now: options.clock.now(), unusedDays });
   if (removed > 0) audit('client.removed', { data: { count: removed } });
+  const before = keys.currentKid;
   if (!keys.rotateIfDue()) return false;
-  audit('keys.rotated', { data: { kid: keys.currentKid } });
+  audit('keys.rotated', { data: { kid: keys.currentKid, before } });
   return true;
 }
 
@@ -258,6 +283,7 @@ async function createHandlers(
     provider,
     addresses: foundation.addresses,
     registrationGate: registrationGate(foundation),
+    audit,
     interactions: createInteractions({ options, provider, accounts, ways, forms, audit }),
     account: createAccountPage({
       options,

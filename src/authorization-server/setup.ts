@@ -44,7 +44,7 @@ export function createSetup(parts: SetupParts): Setup {
   return {
     url: () => (token === null || accounts.hasAdmin() ? null : `${publicUrl}/setup?token=${token}`),
     async handle(req, res, address) {
-      if (req.method === 'GET') return show(parts, req, res);
+      if (req.method === 'GET') return show(parts, { req, res, address });
       if (req.method === 'POST') return submit(parts, { req, res, address });
       endMethodNotAllowed(res, 'GET, POST');
     },
@@ -63,10 +63,22 @@ function isValid({ db, accounts }: SetupParts, token: string): boolean {
   return !accounts.hasAdmin() && equalInConstantTime(sha256Hex(token), String(stored));
 }
 
-function show(parts: SetupParts, req: IncomingMessage, res: ServerResponse): void {
+function show(
+  parts: SetupParts,
+  { req, res, address }: { req: IncomingMessage; res: ServerResponse; address: string },
+): void {
   const token = new URLSearchParams((req.url ?? '').split('?')[1] ?? '').get('token') ?? '';
-  if (isValid(parts, token)) endForm(parts, { req, res }, { status: 200, token, name: 'admin', error: null });
-  else endDead(res);
+  if (isValid(parts, token)) {
+    endForm(parts, { req, res }, { status: 200, token, name: 'admin', error: null });
+    return;
+  }
+  refuseLink(parts, address);
+  endDead(res);
+}
+
+/** Somebody tries links, or uses one that has been used. */
+function refuseLink({ accounts, audit }: SetupParts, address: string): void {
+  audit('setup.refused', { address, data: { reason: accounts.hasAdmin() ? 'used' : 'unknown' } });
 }
 
 async function submit(
@@ -75,7 +87,10 @@ async function submit(
 ): Promise<void> {
   const form = await parts.forms.read(req, 'setup');
   const token = form?.get('token') ?? '';
-  if (form === null || !isValid(parts, token)) return endDead(res);
+  if (form === null || !isValid(parts, token)) {
+    refuseLink(parts, address);
+    return endDead(res);
+  }
   const [name, password] = [form.get('name') ?? '', form.get('password') ?? ''];
   const again = (error: string) => endForm(parts, { req, res }, { status: 400, token, name, error });
   if (password !== form.get('repeated')) return again('The two passwords are not the same.');

@@ -47,7 +47,7 @@ export function createPeople({ options, db, keys, accounts, outbound, audit }: P
       ? createIdentityProvider({ config: oidc, redirectUri, outbound, clock })
       : null;
   const seal = createSeal(keys.derivedKey('refresh tokens of the identity provider'));
-  const identities = createIdentities({ db, clock, accounts, seal });
+  const identities = createIdentities({ db, clock, accounts, seal, audit });
   const living = { accounts, identities, provider: identityProvider, clock, audit, log };
   return { identities, identityProvider, livingAccount: createLivingAccount(living) };
 }

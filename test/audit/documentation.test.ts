@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { callFields, eventFields } from '../../src/audit/fields.ts';
 import { auditReasons, auditResults } from '../../src/audit/index.ts';
@@ -23,4 +23,27 @@ test('docs/audit.md has one row for each result and field', () => {
   assert.deepEqual(rowsBelow('The record').toSorted(), [...Object.keys(callFields), ...stored].toSorted());
   const events = page.split('**Events** ')[1]?.split('\n\n')[0] ?? '';
   for (const name of Object.keys(eventFields)) assert.ok(events.includes(`\`${name}\``), name);
+});
+
+/** Names of events as the sources write them: `event: 'a.b'`, `audit('a.b'`, and members of a type. */
+function eventsInSources(): Set<string> {
+  const root = new URL('../../', import.meta.url);
+  const found = new Set<string>();
+  for (const file of globSync('src/**/*.ts', { cwd: root, exclude: ['src/{check,config,detections}/**'] })) {
+    const text = readFileSync(new URL(file, root), 'utf8');
+    const written = /(?:\bevent: |\b(?:audit|event|tell|record)\(|\| |\? |: )'([a-z_]+\.[a-z_]+)'/g;
+    for (const [, name = ''] of text.matchAll(written)) if (!notEvents.test(name)) found.add(name);
+  }
+  return found;
+}
+
+/** `pins.${done}` of a command. */
+const composed = ['pins.approved', 'pins.kept'];
+
+/** Members of other vocabularies that stand in the same places. */
+const notEvents = /^(?:builtin|portcullis|client\.address|user\.id|evil)\b|\.(?:db|ts|md|exe|scope)$/;
+
+test('docs/audit.md has every event that is recorded, and no other', () => {
+  const documented = rowsBelow('Events').filter((name) => name !== 'detection.ID');
+  assert.deepEqual(documented.toSorted(), [...eventsInSources(), ...composed].toSorted());
 });

@@ -22,7 +22,8 @@ describe('record store', () => {
     const db = openStore(dataDir);
     stores.push(db);
     const events = {
-      grantEnded: (grantId: string) => ended.push(grantId),
+      grantEnded: ({ grantId }: { grantId: string }) => ended.push(grantId),
+      codeReused: () => {},
       refreshReused: ({ accepted }: { accepted: boolean }) => reused.push(accepted),
     };
     return createAdapterFactory({ db, clock, events })(kind);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createAccountStore } from '../../src/authorization-server/accounts/index.ts';
+import type { Audit } from '../../src/authorization-server/events.ts';
 import { createEnterpriseAccounts } from '../../src/authorization-server/grants/index.ts';
 import { createIdentities } from '../../src/authorization-server/identity-provider/index.ts';
 import { createSeal } from '../../src/authorization-server/identity-provider/seal.ts';
@@ -23,8 +24,17 @@ function store(t: TestContext) {
     rmSync(dir, { recursive: true, force: true });
   });
   const accounts = createAccountStore(db, clock);
-  const identities = createIdentities({ db, clock, accounts, seal: createSeal(Buffer.alloc(32, 1)) });
-  return { dir, db, accounts, identities, enterprise: createEnterpriseAccounts(db, accounts, clock) };
+  const events: Record<string, unknown>[] = [];
+  const audit: Audit = (event, fields) => events.push({ event, ...fields });
+  const identities = createIdentities({ db, clock, accounts, seal: createSeal(Buffer.alloc(32, 1)), audit });
+  return {
+    dir,
+    db,
+    accounts,
+    identities,
+    enterprise: createEnterpriseAccounts({ db, accounts, clock, audit }),
+    events,
+  };
 }
 
 describe('one person by two ways', () => {
@@ -36,6 +46,23 @@ describe('one person by two ways', () => {
     const bob = identities.signIn(issuer, { ...alice, subject: 'b-2' }, null);
     assert.equal(enterprise.accountOf({ ...vouched, subject: 'b-2' })?.id, bob?.id);
     assert.equal(accounts.list().length, 2);
+  });
+
+  it('is on record when they come for the first time, and when their provider says something else of them', (t) => {
+    const { identities, enterprise, events } = store(t);
+    const { id, name = '' } = identities.signIn(issuer, alice, null) ?? {};
+    identities.signIn(issuer, alice, null);
+    enterprise.accountOf(vouched);
+    const organization = 'acme';
+    const added = { name, role: 'user', organization, by: issuer };
+    assert.deepEqual(events, [{ event: 'user.added', subject: id, data: added }]);
+    identities.signIn(issuer, { ...alice, role: 'admin' }, null);
+    const before = { name_before: name, role_before: 'user', organization_before: organization };
+    const changed = { ...added, role: 'admin', ...before };
+    assert.deepEqual(events.slice(1), [{ event: 'user.changed', subject: id, data: changed }]);
+    const other = enterprise.accountOf({ ...vouched, subject: 'c-3' });
+    assert.equal(events.at(-1)?.['event'], 'user.added');
+    assert.equal(events.at(-1)?.['subject'], other?.id);
   });
 
   it('is nobody else: the same subject of another issuer is not', (t) => {

@@ -79,6 +79,7 @@ describe('what is stored of people', () => {
       clock: systemClock,
       accounts,
       seal: createSeal(Buffer.alloc(32, 1)),
+      audit: () => {},
     });
     const issuer = 'https://idp.example.com';
     const identity = { subject: 's', name: 'dora', role: 'user', organization: 'default' } as const;

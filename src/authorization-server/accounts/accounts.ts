@@ -31,8 +31,11 @@ export interface Accounts {
   /** Throws OperationError for a name that is taken or unusable, or a password that is too weak. */
   add(account: { name: string; password: Secret; role: Role }): Promise<Account>;
   list(): Account[];
-  /** Ends the account's sessions, grants and tokens too. Throws OperationError if there is none, or it is the last admin. */
-  remove(name: string): void;
+  /**
+   * Ends the account's sessions, grants and tokens too. Throws OperationError if there is none, or it is the last admin.
+   * @returns the account as it was
+   */
+  remove(name: string): Account;
   /** People of identity providers whose accounts were removed, and who are kept out. */
   removed(): RemovedPerson[];
   /**
@@ -85,7 +88,7 @@ export function createAccountStore(db: Db, clock: Clock): AccountStore {
     },
     list: () => all.all().map(accountOf),
     remove(name) {
-      db.transaction(() => {
+      return db.transaction(() => {
         const account = requireAccount(byName.get({ name: name.toLowerCase() }), name);
         if (account.role === 'admin' && countAdmins() === 1) {
           throw new OperationError(`${account.name} is the last administrator`, {
@@ -96,6 +99,7 @@ export function createAccountStore(db: Db, clock: Clock): AccountStore {
         db.prepare(keepName).run({ id: account.id, name: account.name });
         db.prepare('DELETE FROM accounts WHERE id = :id').run({ id: account.id });
         endEverything(db, account.id, clock.now());
+        return account;
       });
     },
     removed: () => removedPeople(db),

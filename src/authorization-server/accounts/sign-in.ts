@@ -23,8 +23,14 @@ const maximumWaiting = 64;
 
 export type SignInResult =
   | { readonly ok: true; readonly account: Account }
-  | { readonly ok: false; readonly reason: 'wrong' }
-  | { readonly ok: false; readonly reason: 'throttled'; readonly retryAfterMs: number };
+  | (Failed & { readonly reason: 'wrong' })
+  | (Failed & { readonly reason: 'throttled'; readonly retryAfterMs: number });
+
+interface Failed {
+  readonly ok: false;
+  /** For the record alone: the account that was tried, if there is one. What was typed may be a password in the wrong field. */
+  readonly accountId: string | null;
+}
 
 export interface SignInAttempt {
   readonly name: string;
@@ -60,15 +66,16 @@ export async function createSignIn({ accounts, clock, db }: SignInParts): Promis
     ] as const;
     const now = clock.now();
     const retryAfterMs = Math.max(...counters.map(([throttle, key]) => throttle.waitMs(key, now)));
-    if (retryAfterMs > 0) return { ok: false, reason: 'throttled', retryAfterMs };
+    const found = accounts.credentials(name);
+    const failed = { ok: false, accountId: found?.account.id ?? null } as const;
+    if (retryAfterMs > 0) return { ...failed, reason: 'throttled', retryAfterMs };
     db.transaction(() => {
       for (const [throttle, key] of counters) throttle.count(key, now);
     });
 
-    const found = accounts.credentials(name);
     const matches = await queue(() => verifyPassword(password, found?.passwordHash ?? nobody));
-    if (matches === 'full') return { ok: false, reason: 'throttled', retryAfterMs: 5_000 };
-    if (!matches || found === undefined) return { ok: false, reason: 'wrong' };
+    if (matches === 'full') return { ...failed, reason: 'throttled', retryAfterMs: 5_000 };
+    if (!matches || found === undefined) return { ...failed, reason: 'wrong' };
     db.transaction(() => {
       for (const [throttle, key] of counters) throttle.takeBack(key);
     });

@@ -128,8 +128,13 @@ async function comeBack(parts: ConnectPageParts, visit: Visit): Promise<void> {
 }
 
 /** Nothing of what the provider, or whoever sent the browser here, has written goes on the page. */
-function fail({ log }: ConnectPageParts, { res, server }: Visit, error: unknown): void {
+function fail(
+  { log, audit }: ConnectPageParts,
+  { res, server, account, address }: Visit,
+  error: unknown,
+): void {
   if (!(error instanceof ConnectError)) throw error;
+  audit('connection.failed', { subject: account.id, address, data: { server, reason: error.message } });
   log.info({ server, reason: error.message }, 'a connection came to nothing');
   const isRefusal = error.failure === 'refused';
   const message = isRefusal

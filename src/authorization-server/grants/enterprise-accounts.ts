@@ -1,6 +1,7 @@
 import { type Clock, sha256Hex, uuidv7 } from '../../base/index.ts';
 import type { Db } from '../../store/index.ts';
 import { type Account, type AccountStore, defaultOrganization } from '../accounts/index.ts';
+import type { Audit } from '../events.ts';
 
 /** Somebody whom an enterprise's identity provider vouches for. */
 export interface EnterpriseIdentity {
@@ -20,7 +21,19 @@ export interface EnterpriseAccounts {
   accountOf(identity: EnterpriseIdentity): Account | null;
 }
 
-export function createEnterpriseAccounts(db: Db, accounts: AccountStore, clock: Clock): EnterpriseAccounts {
+export interface EnterpriseAccountsParts {
+  readonly db: Db;
+  readonly accounts: AccountStore;
+  readonly clock: Clock;
+  readonly audit: Audit;
+}
+
+export function createEnterpriseAccounts({
+  db,
+  accounts,
+  clock,
+  audit,
+}: EnterpriseAccountsParts): EnterpriseAccounts {
   const find = db.prepare(
     'SELECT account_id FROM external_identities WHERE issuer = :issuer AND subject = :subject',
   );
@@ -43,7 +56,9 @@ export function createEnterpriseAccounts(db: Db, accounts: AccountStore, clock: 
   const provision = (identity: EnterpriseIdentity, digest: string): string => {
     const now = clock.now();
     const id = uuidv7(now);
-    addAccount.run({ id, name: accountName(identity, digest), organization: defaultOrganization, now });
+    const name = accountName(identity, digest);
+    addAccount.run({ id, name, organization: defaultOrganization, now });
+    audit('user.added', { subject: id, data: { name, role: 'user', by: identity.issuer } });
     return id;
   };
   return {

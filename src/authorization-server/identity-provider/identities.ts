@@ -1,6 +1,7 @@
 import { type Clock, type Secret, sha256Hex, uuidv7 } from '../../base/index.ts';
 import type { Db, Row } from '../../store/index.ts';
 import { type Account, type AccountStore, endEverything } from '../accounts/index.ts';
+import type { Audit } from '../events.ts';
 import type { ExternalIdentity } from './claims.ts';
 import type { Seal } from './seal.ts';
 
@@ -34,10 +35,11 @@ export interface IdentitiesOptions {
   readonly clock: Clock;
   readonly accounts: AccountStore;
   readonly seal: Seal;
+  readonly audit: Audit;
 }
 
 export function createIdentities(options: IdentitiesOptions): Identities {
-  const { db, clock, accounts, seal } = options;
+  const { db, clock, accounts, seal, audit } = options;
   const statements = prepare(db);
   const sealed = (token: Secret | null, issuer: string, subject: string) =>
     token === null ? null : seal.close(token, [issuer, subject]);
@@ -54,8 +56,10 @@ export function createIdentities(options: IdentitiesOptions): Identities {
         const now = clock.now();
         const id = known === undefined ? uuidv7(now) : String(known['account_id']);
         const account = { id, ...accountColumns(issuer, identity) };
+        const before = accounts.byId(id);
         if (known === undefined) statements.addAccount.run({ ...account, created_at: now });
         else statements.updateAccount.run(account);
+        tellOfAccount(audit, { before, now: requireAccount(accounts, id), by: issuer });
         const refresh_token = sealed(refreshToken, issuer, subject);
         statements.upsert.run({ issuer, subject, account_id: id, refresh_token, now });
         return requireAccount(accounts, id);
@@ -66,7 +70,9 @@ export function createIdentities(options: IdentitiesOptions): Identities {
         const refresh_token = sealed(refreshToken, issuer, subject);
         statements.confirm.run({ account_id: accountId, refresh_token, now: clock.now() });
         if (identity === null) return;
+        const before = accounts.byId(accountId);
         statements.updateAccount.run({ id: accountId, ...accountColumns(issuer, identity) });
+        tellOfAccount(audit, { before, now: requireAccount(accounts, accountId), by: issuer });
       });
     },
     withdraw({ accountId }) {
@@ -76,6 +82,28 @@ export function createIdentities(options: IdentitiesOptions): Identities {
       });
     },
   };
+}
+
+/** What somebody may do here follows their provider: a change of it is on record. */
+function tellOfAccount(
+  audit: Audit,
+  { before, now, by }: { before: Account | undefined; now: Account; by: string },
+): void {
+  const { id: subject, name, role, organization } = now;
+  if (before === undefined) {
+    audit('user.added', { subject, data: { name, role, organization, by } });
+    return;
+  }
+  if (before.role === role && before.organization === organization && before.name === name) return;
+  audit('user.changed', {
+    subject,
+    data: {
+      ...{ name, role, organization, by },
+      name_before: before.name,
+      role_before: before.role,
+      organization_before: before.organization,
+    },
+  });
 }
 
 function prepare(db: Db) {

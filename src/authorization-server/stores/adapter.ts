@@ -7,14 +7,22 @@ import { type Concealment, createConcealment } from './concealment.ts';
 /** Beyond this many repeats within the grace time it is no client's concurrency any more. */
 const graceReuses = 10;
 
+/** Whose a record is. */
+interface Owner {
+  readonly clientId: string | null;
+  readonly accountId: string | null;
+}
+
+interface OwnedUse extends Owner {
+  readonly grantId: string | null;
+}
+
 export interface RecordStoreEvents {
-  /** A grant is gone, for whatever reason: access tokens made from it end too. */
-  readonly grantEnded: (grantId: string) => void;
-  readonly refreshReused: (use: {
-    readonly clientId: string | null;
-    readonly accountId: string | null;
-    readonly accepted: boolean;
-  }) => void;
+  /** A grant is gone, for whatever reason: access tokens made from it end too. Its owner is null where nothing of it was left. */
+  readonly grantEnded: (grant: Owner & { readonly grantId: string }) => void;
+  readonly refreshReused: (use: OwnedUse & { readonly accepted: boolean }) => void;
+  /** A code came that was redeemed before: somebody may have a copy (RFC 9700 section 4.5). */
+  readonly codeReused: (use: OwnedUse) => void;
 }
 
 export interface RecordStoreOptions {
@@ -57,6 +65,9 @@ function prepare({ db }: RecordStoreOptions) {
     ),
     countReuse: db.prepare('UPDATE records SET reuses = reuses + 1 WHERE kind = :kind AND id = :id'),
     destroy: db.prepare('DELETE FROM records WHERE kind = :kind AND id = :id'),
+    ofGrant: db.prepare(
+      'SELECT * FROM records WHERE grant_id = :grant_id ORDER BY account_id IS NULL LIMIT 1',
+    ),
     destroyGrant: db.prepare('DELETE FROM records WHERE grant_id = :grant_id'),
   };
 }
@@ -64,8 +75,9 @@ function prepare({ db }: RecordStoreOptions) {
 function createAdapter(kind: string, { statements, concealment, clock, events }: Store): Adapter {
   const key = (id: string) => concealment.key(kind, id);
   const destroy = (id: string) => {
+    const grant = kind === 'Grant' ? statements.find.get({ kind, id: key(id) }) : undefined;
     statements.destroy.run({ kind, id: key(id) });
-    if (kind === 'Grant') events.grantEnded(id);
+    if (kind === 'Grant') events.grantEnded({ grantId: id, ...owner(grant) });
   };
   return {
     async upsert(id, payload, expiresIn) {
@@ -80,6 +92,7 @@ function createAdapter(kind: string, { statements, concealment, clock, events }:
     },
     async find(id) {
       const row = statements.find.get({ kind, id: key(id) });
+      if (kind === 'AuthorizationCode' && row && row['consumed_at'] !== null) events.codeReused(useOf(row));
       return row && payloadOf(row, id, { concealment, now: clock.now() });
     },
     async findByUid(uid) {
@@ -95,8 +108,9 @@ function createAdapter(kind: string, { statements, concealment, clock, events }:
       const row = statements.find.get(parameters);
       statements.countReuse.run(parameters);
       if (row && isWithinGrace(row, clock.now()))
-        return events.refreshReused({ ...owner(row), accepted: true });
+        return events.refreshReused({ ...useOf(row), accepted: true });
       // Two requests raced for one code, or for one refresh token beyond the grace: RFC 9700 section 4.14.2.
+      if (row && kind === 'AuthorizationCode') events.codeReused(useOf(row));
       if (row?.['grant_id']) endGrant(String(row['grant_id']), statements, events);
       throw new errors.InvalidGrant('already used');
     },
@@ -104,7 +118,7 @@ function createAdapter(kind: string, { statements, concealment, clock, events }:
       const row = kind === 'RefreshToken' ? statements.find.get({ kind, id: key(id) }) : undefined;
       destroy(id);
       const reused = row !== undefined && row['consumed_at'] !== null;
-      if (reused) events.refreshReused({ ...owner(row), accepted: false });
+      if (reused) events.refreshReused({ ...useOf(row), accepted: false });
     },
     async revokeByGrantId(grantId) {
       endGrant(grantId, statements, events);
@@ -113,8 +127,9 @@ function createAdapter(kind: string, { statements, concealment, clock, events }:
 }
 
 function endGrant(grantId: string, statements: Statements, events: RecordStoreEvents): void {
+  const of = statements.ofGrant.get({ grant_id: grantId });
   statements.destroyGrant.run({ grant_id: grantId });
-  events.grantEnded(grantId);
+  events.grantEnded({ grantId, ...owner(of) });
 }
 
 function rowOf(
@@ -167,9 +182,11 @@ function isWithinGrace(row: Row, now: number): boolean {
   return !bound && age >= 0 && age <= refreshGraceSeconds * 1000 && Number(row['reuses']) < graceReuses;
 }
 
-function owner(row: Row): { clientId: string | null; accountId: string | null } {
-  return {
-    clientId: row['client_id'] === null ? null : String(row['client_id']),
-    accountId: row['account_id'] === null ? null : String(row['account_id']),
-  };
+function owner(row: Row | undefined): Owner {
+  const text = (value: unknown) => (value === null || value === undefined ? null : String(value));
+  return { clientId: text(row?.['client_id']), accountId: text(row?.['account_id']) };
+}
+
+function useOf(row: Row): OwnedUse {
+  return { ...owner(row), grantId: row['grant_id'] === null ? null : String(row['grant_id']) };
 }

@@ -30,6 +30,8 @@ export const usersAdd: Command = {
     makePrivateDirectory(directory);
     return withAccounts(directory, context, async (accounts) => {
       const account = await accounts.add({ name, password, role });
+      const data = { name: account.name, role, by: 'command line' };
+      await recordEvent(directory, context, { event: 'user.added', subject: account.id, data });
       if (context.json)
         context.output.json({ ok: true, id: account.id, name: account.name, role: account.role });
       else context.output.line(`Added ${account.name} (${account.role}).`);
@@ -75,8 +77,11 @@ export const usersRemove: Command = {
   options: dataOptions,
   async run(given, context) {
     const name = nameOf(given, `write ${context.self} users remove alice`);
-    return withAccounts(await findDataDirectory(given, context), context, (accounts) => {
-      accounts.remove(name);
+    const directory = await findDataDirectory(given, context);
+    return withAccounts(directory, context, async (accounts) => {
+      const removed = accounts.remove(name);
+      const data = { name: removed.name, role: removed.role, by: 'command line' };
+      await recordEvent(directory, context, { event: 'user.removed', subject: removed.id, data });
       if (context.json) context.output.json({ ok: true, name });
       else context.output.line(`Removed ${name}.`);
     });

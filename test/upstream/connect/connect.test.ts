@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { queryAudit } from '../../../src/audit/index.ts';
 import { openAccounts } from '../../../src/authorization-server/index.ts';
 import { type Log, Secret, systemClock } from '../../../src/base/index.ts';
 import {
@@ -318,6 +319,11 @@ describe('attacks on connecting', () => {
     forged.searchParams.set('code', 'guessed');
     assert.equal(await finish(browser, forged.href), 403);
     await assertNotConnected(alice);
+    const told = [...queryAudit(gateway.dataDir, { events: true, event: 'connection.failed', limit: 2 })];
+    assert.deepEqual(
+      told.map((one) => one.phase === 'event' && String(one.data['reason']).split(':')[0]),
+      ['refused', 'unavailable'],
+    );
   });
 });
 
