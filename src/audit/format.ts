@@ -1,4 +1,4 @@
-import { neutralText } from './neutral.ts';
+import { neutralText } from '../base/index.ts';
 import type { StoredEntry, StoredEvent, StoredRecord } from './query.ts';
 
 /**

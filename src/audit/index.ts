@@ -10,7 +10,6 @@ export { argumentsForm, argumentsHash } from './hash.ts';
 export { auditJsonSchema } from './json-schema.ts';
 export { openAuditKeys, publicAuditKeys, readAuditKeys, rotateAuditKeys } from './keys.ts';
 export { type Matches, type MatchQuestion, matchArguments, rotateKeys } from './match.ts';
-export { neutralText } from './neutral.ts';
 export { parseTime } from './period.ts';
 export {
   type AuditFilter,
@@ -29,7 +28,6 @@ export { type AuditStats, statsOf } from './read/stats.ts';
 export { storyOf } from './read/story.ts';
 export { type CallTrace, traceOf } from './read/trace.ts';
 export { type AuditReason, auditReasons } from './reasons.ts';
-export { redact } from './redact.ts';
 export {
   type AuditResult,
   type AuditResultClass,

@@ -1,5 +1,4 @@
-import { neutralText } from './neutral.ts';
-import { redact } from './redact.ts';
+import { neutralText, redact } from '../base/index.ts';
 
 // One value of an entry each: bounded, neutral, free of what looks like a credential, and of the declared type whatever
 // was passed, since one value that the store refuses would hold up all that follow.

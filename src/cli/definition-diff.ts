@@ -1,4 +1,4 @@
-import { neutralText } from '../audit/index.ts';
+import { neutralText } from '../base/index.ts';
 
 /** All of it: what is cut off is what somebody would hide there. */
 const longestLine = 1_000_000;

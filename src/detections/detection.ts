@@ -1,5 +1,5 @@
-import { type AuditEvent, neutralText, redact } from '../audit/index.ts';
-import { timestamp } from '../base/index.ts';
+import type { AuditEvent } from '../audit/index.ts';
+import { neutralText, redact, timestamp } from '../base/index.ts';
 import type { Finding } from './engine.ts';
 import type { Severity } from './rule.ts';
 

@@ -1,5 +1,5 @@
-import { type AuditEvent, neutralText, type OpenAuditTrail } from '../audit/index.ts';
-import { type Clock, ConfigurationError, type Log, messageOf, timestamp } from '../base/index.ts';
+import type { AuditEvent, OpenAuditTrail } from '../audit/index.ts';
+import { type Clock, ConfigurationError, type Log, messageOf, neutralText, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
 import { createPins, openPinStore } from '../pins/index.ts';

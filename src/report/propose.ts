@@ -1,4 +1,4 @@
-import { neutralText } from '../audit/index.ts';
+import { neutralText } from '../base/index.ts';
 import type { ToolFacts } from '../policy/index.ts';
 import type { Seen, ToolUse } from './gather.ts';
 import type { Windows } from './windows.ts';

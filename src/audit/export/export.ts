@@ -1,5 +1,5 @@
+import { neutralText } from '../../base/index.ts';
 import { formatJsonLine } from '../format.ts';
-import { neutralText } from '../neutral.ts';
 import type { StoredEntry } from '../query.ts';
 import { csvHeader, csvOf } from './csv.ts';
 import { ecsOf } from './ecs.ts';

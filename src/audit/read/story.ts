@@ -1,5 +1,5 @@
+import { neutralText } from '../../base/index.ts';
 import { formatRecord } from '../format.ts';
-import { neutralText } from '../neutral.ts';
 import type { StoredRecord } from '../query.ts';
 import type { CallTrace } from './trace.ts';
 

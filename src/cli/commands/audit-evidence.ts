@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Finding, Verification } from '../../audit/index.ts';
-import { isRefusal } from '../../base/index.ts';
+import { isRefusal, neutralText } from '../../base/index.ts';
 import type { JsonObject } from '../../protocol/index.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
@@ -29,15 +29,14 @@ export const auditVerify: Command = {
       ...(keys === undefined ? {} : { keys }),
     });
     if (context.json) context.output.json(verification);
-    else await show(verification, context);
+    else show(verification, context);
     return verification.ok ? exitCodes.ok : exitCodes.failed;
   },
 };
 
 const mostShown = 50;
 
-async function show(verification: Verification, { output }: CommandContext): Promise<void> {
-  const { neutralText } = await import('../../audit/index.ts');
+function show(verification: Verification, { output }: CommandContext): void {
   const { findings, findingCount, entries, chains, checkpoints, orphans, unsealed } = verification;
   for (const finding of findings.slice(0, mostShown)) output.line(neutralText(line(finding), 400));
   if (findingCount > mostShown) output.line(`… and ${findingCount - mostShown} more`);

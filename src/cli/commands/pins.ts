@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { neutralText } from '../../audit/index.ts';
-import { OperationError, timestamp } from '../../base/index.ts';
+import { neutralText, OperationError, timestamp } from '../../base/index.ts';
 import type { Approval, Candidate, Pin, PinStore } from '../../pins/index.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { neutralText } from '../../audit/index.ts';
-import { timestamp } from '../../base/index.ts';
+import { neutralText, timestamp } from '../../base/index.ts';
 import type { KnownTool, Proposal, Seen } from '../../report/index.ts';
 import { openStore } from '../audit-store.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';

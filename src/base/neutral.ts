@@ -3,7 +3,7 @@
  * (bidi, zero width, tags), lone surrogates, private and unassigned code points, line separators, fillers and
  * variation selectors.
  */
-const unsafe = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
+const unseen = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 const plain = /^[ -~]*$/;
 
 /**
@@ -14,8 +14,26 @@ const plain = /^[ -~]*$/;
  */
 export function neutralText(value: string, limit: number): string {
   if (value.length <= limit && plain.test(value)) return value;
-  const shown = value.slice(0, limit + 1).replace(unsafe, escapeCharacter);
+  const shown = value.slice(0, limit + 1).replace(unseen, escapeCharacter);
   return shown.length <= limit ? shown : `${cutBetweenCharacters(shown, limit - 1)}…`;
+}
+
+/** The same of text with lines of its own: newlines stay. For what is put together of such lines, never for one value in a line. */
+export function neutralLines(text: string): string {
+  return text.replace(unseen, (character) => (character === '\n' ? character : escapeCharacter(character)));
+}
+
+/**
+ * JSON escapes only the oldest control characters. The others (C1, bidi, zero width, line separators) stand in strings alone, so
+ * that their escape says the same to whoever reads the JSON, and nothing to a terminal.
+ * @param json one line, with its newline or without
+ */
+export function neutralJson(json: string): string {
+  return json.replace(unseen, (character, at: number) => {
+    if (character === '\n' && at === json.length - 1) return character;
+    const units = [...Array(character.length).keys()].map((unit) => character.charCodeAt(unit));
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+  });
 }
 
 function escapeCharacter(character: string): string {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { neutralText, redact } from '../../src/audit/index.ts';
 import { createStamp, writeCall, writeEvent } from '../../src/audit/record.ts';
 import type { AuditEvent, AuditRecord } from '../../src/audit/trail.ts';
-import { systemClock } from '../../src/base/index.ts';
-import { record } from './support.ts';
+import { neutralText, redact, systemClock } from '../../src/base/index.ts';
+import { record } from '../audit/support.ts';
 
 const stamp = createStamp(systemClock, 'test');
 const neutralRecord = (one: AuditRecord) => writeCall(one, stamp('outcome')).record;
