@@ -156,6 +156,7 @@ async function reloadOnce(gateway: Gateway, run: Run, { log, context }: Told): P
     const faults = error instanceof ConfigurationError ? error.faults : [];
     const detail = faults.length > 0 ? faults.map(formatFault) : [messageOf(error)];
     log.error({ faults: detail }, 'the new configuration was refused; the old one stays in force');
+    gateway.refused(detail);
     if (!json && output.interactive) {
       output.note(`The new configuration was refused; the old one stays in force.\n${detail.join('\n')}`);
     }

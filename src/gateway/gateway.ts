@@ -1,11 +1,18 @@
 import type { AuditEvent, OpenAuditTrail } from '../audit/index.ts';
-import { type Clock, ConfigurationError, type Log, messageOf, neutralText, timestamp } from '../base/index.ts';
+import {
+  type Clock,
+  ConfigurationError,
+  type Log,
+  messageOf,
+  neutralText,
+  timestamp,
+} from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
 import { createPins, openPinStore } from '../pins/index.ts';
 import { CallsInFlight, createSessionSeal, OpenStreams } from '../pipeline/index.ts';
 import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
-import { configHash } from './config-hash.ts';
+import { configHash, policyHash } from './config-hash.ts';
 import { isPlainAndFar } from './loopback.ts';
 import { masterKey } from './master-key.ts';
 import { openRedis } from './redis.ts';
@@ -52,6 +59,8 @@ export interface Gateway {
   readonly started: Promise<readonly StartFailure[]>;
   /** Takes up another configuration. Rejects, and changes nothing, when it cannot. */
   reload(config: Config): Promise<void>;
+  /** Puts on record that a configuration has faults, so that the one before stays in force. */
+  refused(faults: readonly string[]): void;
   /** Drains, then stops. */
   close(): Promise<void>;
 }
@@ -159,7 +168,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   parts.audit.event({
     timestamp: timestamp(clock.now()),
     event: 'gateway.started',
-    data: { config: parts.nameConfig(options.config), ...notEnforced(options.config, clock.now()) },
+    data: {
+      config: parts.nameConfig(options.config),
+      policy: policyOf(running.wiring),
+      ...notEnforced(options.config, clock.now()),
+    },
   });
   for (const warning of retrofitWarnings(options.config, clock.now())) log.warn({}, warning);
   return {
@@ -168,6 +181,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     async reload(config) {
       await running.reload(config);
       current = config;
+    },
+    refused(faults) {
+      const data = { faults: faults.length, detail: faults[0] ?? null };
+      audit.event({ timestamp: timestamp(clock.now()), event: 'config.refused', data });
     },
     async close() {
       if (stopping) return;
@@ -227,6 +244,8 @@ class Running {
       data: {
         before: this.#parts.nameConfig(before.config),
         after: this.#parts.nameConfig(config),
+        policy_before: policyOf(before),
+        policy_after: policyOf(after),
         ...notEnforced(config, this.#parts.clock.now()),
       },
     });
@@ -268,6 +287,10 @@ class Running {
     await this.#parts.telemetry.close();
     await outbound.close();
   }
+}
+
+function policyOf({ site }: Wiring): string {
+  return policyHash(site.servers.values());
 }
 
 /** Of an event about a tool, for who asks the trail by server or tool. */
@@ -347,7 +370,7 @@ function describe(
   wiring: Wiring,
   audit: OpenAuditTrail,
   clock: Clock,
-): Omit<Gateway, 'started' | 'reload' | 'close'> {
+): Omit<Gateway, 'started' | 'reload' | 'refused' | 'close'> {
   const { config, authorizationServer } = wiring;
   return {
     servers: config.servers.map(({ name, resource }) => ({ name, url: resource })),

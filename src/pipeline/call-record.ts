@@ -114,6 +114,7 @@ export class CallRecord {
       token_id: principal && !hasTokenReference(principal) ? principal.tokenId : null,
       protocol_version: this.#call.revision ?? null,
       rule: decision?.rule ?? null,
+      policy_hash: decision ? server.policy.hash : null,
       scopes_required: (decision?.allow ? decision.scopes : decision?.required) ?? [],
       http_status: ending?.status ?? null,
       address: request.address,

@@ -1,3 +1,4 @@
+import { sha256Hex } from '../base/index.ts';
 import type { ToolRuleConfig } from '../config/index.ts';
 import type { JsonObject } from '../protocol/index.ts';
 import type { Asking, Decision, Operation, ToolFacts } from './decision.ts';
@@ -25,6 +26,8 @@ import {
 
 /** May a caller do this? Pure and synchronous; made once for each server when the configuration is loaded. */
 export interface Policy {
+  /** `sha256:<hex>`: names what decides, in records. The same for the same rules. */
+  readonly hash: string;
   /**
    * @param facts what the upstream says of the tool; null: its list cannot be had, the worst is assumed;
    *   `unknown`: it has a list and the tool is not on it. Ignored for operations that are no tool call.
@@ -79,6 +82,7 @@ export function compilePolicy(options: PolicyOptions): Policy {
   const planOf = rememberPlans(rules, server);
 
   return {
+    hash: hashOf(options),
     decide(operation, facts, asking) {
       const { scopes: granted } = asking.caller;
       if (operation.kind === 'tool') {
@@ -106,6 +110,11 @@ export function compilePolicy(options: PolicyOptions): Policy {
     scopes: () => scopes,
     baseline: () => baselineOf(scopes),
   };
+}
+
+function hashOf({ server, rules, resources, prompts }: PolicyOptions): string {
+  const own = rules?.filter((rule) => rule.server === null || rule.server === server) ?? null;
+  return `sha256:${sha256Hex(JSON.stringify([own, resources, prompts]))}`;
 }
 
 function toolToJudge(name: string, facts: ToolFacts | null | 'unknown'): ToolFacts | null {
