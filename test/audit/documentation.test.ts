@@ -29,7 +29,10 @@ test('docs/audit.md has one row for each result and field', () => {
 function eventsInSources(): Set<string> {
   const root = new URL('../../', import.meta.url);
   const found = new Set<string>();
-  for (const file of globSync('src/**/*.ts', { cwd: root, exclude: ['src/{check,config,detections,telemetry}/**'] })) {
+  for (const file of globSync('src/**/*.ts', {
+    cwd: root,
+    exclude: ['src/{check,config,detections,telemetry}/**'],
+  })) {
     const text = readFileSync(new URL(file, root), 'utf8');
     const written = /(?:\bevent: |Event = |\b(?:audit|event|tell|record)\(|\| |\? |: )'([a-z_]+\.[a-z_]+)'/g;
     for (const [, name = ''] of text.matchAll(written)) if (!notEvents.test(name)) found.add(name);
