@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-// A gateway that tells its parent how much memory it uses. Started by the benchmarks with --expose-gc, the configuration
+// A gateway that tells its parent how much memory and processor time it uses. Started by the benchmarks with --expose-gc, the configuration
 // file, and the folder that holds the product: `src`, or `dist` after a build, which is what users run.
 
 const [, , file = '', root = 'src'] = process.argv;
@@ -27,6 +27,8 @@ process.on('message', (message) => {
   if (message === 'memory') {
     for (let i = 0; i < 3; i++) globalThis.gc?.();
     process.send?.(process.memoryUsage());
+  } else if (message === 'cpu') {
+    process.send?.(process.cpuUsage());
   } else {
     void gateway.close().then(() => process.exit(0));
   }

@@ -20,6 +20,7 @@ import {
   text,
   type UpstreamPlace,
 } from '../telemetry/index.ts';
+import { gatewayInfo } from '../upstream/index.ts';
 import { isLoopbackHost, isPlainAndFar } from './loopback.ts';
 import { listenForScrapes } from './metrics-listener.ts';
 import { type GaugeSources, observeGateway } from './wire-gauges.ts';
@@ -49,7 +50,8 @@ export function openTelemetry(parts: TelemetryParts): OpenTelemetry {
   const { config, log } = parts;
   const { traces: tracing, metrics, prometheus } = config().telemetry;
   const who: readonly Pair[] = [
-    [attribute.serviceName, 'portcullis'],
+    [attribute.serviceName, gatewayInfo.name],
+    [attribute.serviceVersion, gatewayInfo.version],
     [attribute.serviceInstance, randomUUID()],
   ];
   const resource = who.map(([key, value]) => text(key, value));

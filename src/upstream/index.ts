@@ -17,6 +17,7 @@ export {
   type Vault,
 } from './credentials/index.ts';
 export { createHttpUpstream } from './http.ts';
+export { gatewayInfo } from './stdio/handshake.ts';
 export { createStdioUpstream } from './stdio.ts';
 export { toolFacts } from './tool-facts.ts';
 export { readToolList } from './tool-list.ts';
