@@ -1,33 +1,7 @@
 import type { PgMigrations, PgQueries } from '../store/index.ts';
-import type { AuditEntry } from './entry.ts';
+import { textColumns } from './columns.ts';
 
 // The trail in PostgreSQL: the tables and columns of the SQLite file under the same names, in the schema `portcullis`.
-
-/** Columns beside the text, for queries. All are text: they compare as they do in SQLite. */
-export const pgTextColumns = [
-  'phase',
-  'timestamp',
-  'request_id',
-  'client_id',
-  'subject',
-  'tool_name',
-  'arguments_hash',
-  'result',
-  'result_class',
-  'reason',
-  'organization',
-  'token_id',
-  'token_ref',
-  'address',
-  'server',
-  'event',
-] as const;
-
-/** The value of such a column: what the entry says under this name. */
-export function textColumnOf({ record }: AuditEntry, column: (typeof pgTextColumns)[number]): string | null {
-  const value = (record as unknown as Readonly<Record<string, unknown>>)[column];
-  return typeof value === 'string' ? value : null;
-}
 
 /**
  * `heads` has where each chain ends: an append takes its row first, so two never mix, and one of an earlier connection
@@ -58,7 +32,7 @@ export const pgAuditMigrations: PgMigrations = {
       entry text NOT NULL,
       hash bytea NOT NULL,
       latency_ms double precision,
-      ${pgTextColumns.map((column) => `${column} text COLLATE "C"`).join(',\n      ')},
+      ${textColumns.map((column) => `${column} text COLLATE "C"`).join(',\n      ')},
       UNIQUE (writer, position, at)
     ) PARTITION BY RANGE (at);
     CREATE INDEX records_request ON portcullis.records (request_id) WHERE request_id IS NOT NULL;

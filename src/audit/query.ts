@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { messageOf, OperationError } from '../base/index.ts';
 import { type Db, openDbForReading } from '../store/index.ts';
+import { pageRows } from './read/sqlite-page.ts';
 import type { AuditResult } from './results.ts';
 import { auditFile, auditMigrations } from './schema.ts';
-import { entryOf, pageOf } from './sql.ts';
+import { entryOf } from './sql.ts';
 import type { CallEntry, EventEntry } from './trail.ts';
 
 /** Where a stored entry stands. */
@@ -77,8 +78,7 @@ export function* queryAudit(
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     let last: StoredEntry | undefined;
     while (left > 0) {
-      const { sql, parameters } = pageOf(query, { last, count: Math.min(page, left) });
-      const rows = db.prepare(sql).all(parameters);
+      const rows = pageRows(db, query, { last, count: Math.min(page, left) });
       for (const row of rows) {
         last = entryOf(row);
         yield last;

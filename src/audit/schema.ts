@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { Migrations, Row } from '../store/index.ts';
+import { textColumns } from './columns.ts';
 import { callFields, eventFields } from './fields.ts';
+import { allPostingKinds } from './postings.ts';
 import { readEntry } from './record.ts';
 import type { CallEntry, EventEntry } from './trail.ts';
 
@@ -23,10 +25,11 @@ const integers = [
 ];
 const reals = ['approval_ms', 'latency_gateway_ms', 'latency_ms', 'latency_upstream_ms', 'retry_after_ms'];
 
-/** Columns that are read from `entry` whenever they are asked for: they cannot say anything else than it does. */
+const fieldNames = [...new Set([...Object.keys(callFields), ...Object.keys(eventFields)])].sort();
+
+/** Schema 3 and before: columns that are read from `entry` whenever they are asked for. Each insert pays for all of them. */
 function generatedColumns(): string {
-  const names = [...new Set([...Object.keys(callFields), ...Object.keys(eventFields)])].sort();
-  return names
+  return fieldNames
     .map((name) => {
       const type = integers.includes(name) ? 'INTEGER' : reals.includes(name) ? 'REAL' : 'TEXT';
       return `${name} ${type} GENERATED ALWAYS AS (entry ->> '${name}') VIRTUAL`;
@@ -39,11 +42,17 @@ export function storedEntryOf(row: Row): CallEntry | EventEntry {
   return readEntry(String(row['entry']));
 }
 
+/** The columns, from an entry whose text may be anything. */
+function columnsFromText(): string {
+  return ['latency_ms', ...textColumns].map((name) => `nullif(json ->> '${name}', '')`).join(', ');
+}
+
 /**
  * `entry` is the canonical text and `hash` the chain up to it: these two are the record. `seq` is the order of commits over
- * all writers; `(writer, position)` is the order of one writer, without gaps. `open_calls` is derived by the writer: the
- * intents that have no outcome (by trigger it would double the cost of an insert). Indexes leave intents out: a query
- * looks for outcomes and events, and finds orphans by `open_calls`.
+ * all writers; `(writer, position)` is the order of one writer, without gaps. The columns repeat what the entry says, for
+ * queries; `audit verify` compares them. `postings`, `segments` and `indexed` are what postings.ts makes of them.
+ * `open_calls` is derived by the writer: the intents that have no outcome (by trigger it would double the cost of an
+ * insert). The view `entries` has every field, read from the text.
  * The triggers stop accidents and statements smuggled into this connection; who owns the file can drop them, and
  * `audit verify` finds what they did then.
  */
@@ -93,5 +102,49 @@ export const auditMigrations: Migrations = {
     CREATE INDEX records_result ON records (result, timestamp) WHERE phase <> 'intent' AND result <> 'success';
     CREATE INDEX records_class ON records (result_class, timestamp) WHERE phase <> 'intent' AND result_class <> 'success';
     CREATE INDEX records_event ON records (event, timestamp) WHERE phase <> 'intent' AND event IS NOT NULL;`,
+    // Each entry that is there already is copied once, in this transaction. SQLite drops the table's own triggers and indexes with it.
+    `DROP TRIGGER records_no_update;
+    DROP TRIGGER records_no_delete;
+    ALTER TABLE records RENAME TO records_before;
+    CREATE TABLE records (
+      seq INTEGER PRIMARY KEY,
+      writer INTEGER NOT NULL REFERENCES writers (id),
+      position INTEGER NOT NULL,
+      hash BLOB NOT NULL,
+      latency_ms REAL,
+      ${textColumns.map((name) => `${name} TEXT`).join(',\n      ')},
+      entry TEXT NOT NULL,
+      UNIQUE (writer, position)
+    ) STRICT;
+    INSERT INTO records (seq, writer, position, hash, latency_ms, ${textColumns.join(', ')}, entry)
+      SELECT seq, writer, position, hash, ${columnsFromText()}, entry
+      FROM (SELECT *, iif(json_valid(entry), entry, '{}') AS json FROM records_before);
+    DROP TABLE records_before;
+    CREATE INDEX records_timestamp ON records (timestamp, seq) WHERE phase <> 'intent';
+    CREATE INDEX records_event ON records (event, timestamp, seq) WHERE phase <> 'intent' AND event IS NOT NULL;
+    CREATE TRIGGER records_no_update BEFORE UPDATE ON records
+      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    CREATE TRIGGER records_no_delete BEFORE DELETE ON records
+      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    CREATE TABLE segments (
+      segment INTEGER PRIMARY KEY,
+      oldest TEXT NOT NULL,
+      newest TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE postings (
+      segment INTEGER NOT NULL,
+      kind TEXT NOT NULL,
+      term TEXT NOT NULL,
+      places TEXT NOT NULL,
+      PRIMARY KEY (segment, kind, term)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE indexed (
+      kind TEXT PRIMARY KEY,
+      segments INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO indexed (kind, segments) VALUES ${['time', ...allPostingKinds].map((kind) => `('${kind}', 0)`).join(', ')};
+    CREATE VIEW entries AS SELECT seq, writer, position, hash, entry,
+      ${fieldNames.map((name) => `entry ->> '${name}' AS ${name}`).join(',\n      ')}
+      FROM records;`,
   ],
 };

@@ -43,7 +43,7 @@ export function conditionsOf(filter: AuditFilter): Named {
     ['organization = :organization', filter.organization],
     ['address = :address', filter.address],
     ['server = :server', filter.server],
-    ['event = :event', filter.event],
+    ['event IS NOT NULL AND event = :event', filter.event],
     [reason === 'ok' ? 'reason = :reason' : "reason <> 'ok' AND reason = :reason", reason],
     [resultCondition(result), result === 'unknown' ? undefined : result],
   ];
@@ -62,7 +62,6 @@ function resultCondition(result: string | undefined): string {
   return result === 'success' ? `${column} = :result` : `${column} <> 'success' AND ${column} = :result`;
 }
 
-/** Not `*`: in the embedded store every other column is read from the text anew. */
 const pageColumns = 'seq, writer, position, entry, hash, timestamp';
 
 interface Place {
@@ -70,7 +69,7 @@ interface Place {
   readonly count: number;
 }
 
-/** One page of a query, after the last entry of the page before. */
+/** One page of a query over PostgreSQL, after the last entry of the page before. */
 export function pageOf(
   query: AuditFilter & { readonly order?: 'newest' | 'oldest' },
   { last, count }: Place,
@@ -95,11 +94,14 @@ export function pageOf(
 /** Events but those by which a chain tells of itself: they say nothing about what happened. */
 export const ofOthers = "coalesce(event, '') NOT IN ('audit.checkpoint', 'audit.chain_started')";
 
-/** `phase <> 'intent'` in these words lets the planners use the partial indexes. */
+/** Outcomes, and events where they are asked for. `phase <> 'intent'` in these words lets the planners use the partial indexes. */
+export function phaseOf({ event, events }: AuditFilter): string {
+  if (!events && event === undefined) return "phase <> 'intent' AND phase = 'outcome'";
+  return event === undefined ? `phase <> 'intent' AND ${ofOthers}` : "phase <> 'intent'";
+}
+
 function sourcesOf(query: AuditFilter): string[] {
-  const events = query.events || query.event !== undefined;
-  const all = query.event === undefined ? `phase <> 'intent' AND ${ofOthers}` : "phase <> 'intent'";
-  const settled = events ? all : "phase <> 'intent' AND phase = 'outcome'";
+  const settled = phaseOf(query);
   const orphans = "phase = 'intent' AND request_id IN (SELECT request_id FROM open_calls)";
   if (query.result === 'unknown') return [orphans];
   const outcomesAlone = query.result ?? query.reason ?? query.event;

@@ -21,7 +21,9 @@ export type FindingKind =
   | 'removed'
   | 'signature'
   | 'unreadable'
-  | 'schema';
+  | 'schema'
+  | 'column'
+  | 'index';
 
 export interface Finding {
   readonly kind: FindingKind;

@@ -10,6 +10,7 @@ import { openTrail } from './query.ts';
 import { auditMigrations } from './schema.ts';
 import type { WriterHead } from './sinks/sink.ts';
 import { ChainCheck, type ChainReport, type Finding } from './verify-chains.ts';
+import { ColumnCheck, checkedColumns } from './verify-columns.ts';
 
 export interface VerifyOptions {
   /** Files with saved checkpoints, beside those in the data directory. */
@@ -91,12 +92,16 @@ function schemaOf(db: Db): Map<string, string> {
 function readRows(db: Db, check: ChainCheck): void {
   const rows = db
     .prepare(
-      `SELECT coalesce(writers.writer, '?' || records.writer) AS writer, position, entry, hash
+      `SELECT coalesce(writers.writer, '?' || records.writer) AS writer, position, entry, hash, ${checkedColumns}
        FROM records LEFT JOIN writers ON writers.id = records.writer ORDER BY seq`,
     )
     .iterate();
+  let at = { writer: '', position: 0 };
+  const columns = new ColumnCheck(db, (kind, message) => check.find(kind, at, message));
   try {
     for (const row of rows) {
+      at = { writer: String(row['writer']), position: Number(row['position']) };
+      columns.row(row);
       check.row({
         writer: String(row['writer']),
         position: Number(row['position']),
@@ -104,6 +109,7 @@ function readRows(db: Db, check: ChainCheck): void {
         hash: hexOf(row['hash']),
       });
     }
+    columns.end();
   } catch (error) {
     const message = `the store cannot be read to its end: ${messageOf(error)}`;
     check.find('unreadable', { writer: null, position: null }, message);

@@ -8,6 +8,7 @@ import {
   type OpenAuditTrail,
   openAuditSource,
   orphansOf,
+  queryEntries,
   type StoredRecord,
 } from '../audit/index.ts';
 import { type Clock, type Log, timestamp } from '../base/index.ts';
@@ -77,11 +78,8 @@ export async function reportOrphans(
 async function newOrphans(source: AuditSource): Promise<StoredRecord[]> {
   const found = (await orphansOf(source)).filter((record) => !isRunning(record));
   if (found.length === 0) return found;
-  const notices = await source.run({
-    sql: "SELECT request_id FROM records WHERE phase <> 'intent' AND event = 'call.orphaned'",
-    parameters: {},
-  });
-  const told = new Set(notices.map((row) => String(row['request_id'])));
+  const told = new Set<string | null>();
+  for await (const notice of queryEntries(source, { event: 'call.orphaned' })) told.add(notice.request_id);
   return found.filter(({ request_id }) => !told.has(request_id));
 }
 

@@ -37,6 +37,8 @@ export interface DbOptions {
   readonly pageSize?: number;
   /** Locks the file against every other connection until it is closed. `openDb` alone; one that is locked throws SQLITE_BUSY. */
   readonly isExclusive?: boolean;
+  /** Told before a file of an older version is brought up to date, which may take its time. `openDb` alone. */
+  readonly beforeMigration?: () => void;
 }
 
 /** Opens (and creates, mode 0600) a database file with WAL and `synchronous=FULL`, and migrates it. */
@@ -48,7 +50,7 @@ export function openDb(file: string, migrations: Migrations, options: DbOptions 
     if (options.isExclusive) raw.exec('PRAGMA locking_mode = EXCLUSIVE');
     raw.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
     const db = wrap(raw);
-    migrate(db, migrations, file);
+    migrate(db, migrations, { file, ...options });
     return db;
   } catch (error) {
     raw.close();
@@ -123,11 +125,16 @@ function statement(prepared: StatementSync): Statement {
   };
 }
 
-function migrate(db: Db, migrations: Migrations, file: string): void {
+interface Migrating extends DbOptions {
+  readonly file: string;
+}
+
+function migrate(db: Db, migrations: Migrations, { file, beforeMigration }: Migrating): void {
   db.transaction(() => {
     db.exec('CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
     const version = schemaVersion(db, migrations.name);
     refuseNewer(version, migrations, file);
+    if (version > 0 && version < migrations.steps.length) beforeMigration?.();
     for (const step of migrations.steps.slice(version)) db.exec(step);
     db.prepare(
       'INSERT INTO migrations (name, version) VALUES (:name, :version) ON CONFLICT (name) DO UPDATE SET version = :version',

@@ -106,7 +106,7 @@ function yaml({ origin, port, dataDir, issuer, options }: Filled): string {
 export async function outcomes(dataDir: string): Promise<AuditRecord[]> {
   for (let before = -1, still = 0; ; ) {
     const db = new DatabaseSync(join(dataDir, 'audit.db'), { readOnly: true });
-    const rows = db.prepare("SELECT * FROM records WHERE phase = 'outcome' ORDER BY seq").all();
+    const rows = db.prepare("SELECT * FROM entries WHERE phase = 'outcome' ORDER BY seq").all();
     db.close();
     still = rows.length === before ? still + 1 : 0;
     if (still === 3) return rows.map(toRecord);

@@ -58,7 +58,7 @@ async function assertCallable(name = 'echo'): Promise<void> {
 
 function events(): { event: string; data: Record<string, unknown> }[] {
   const db = new DatabaseSync(join(test.dataDir, 'audit.db'), { readOnly: true });
-  const rows = db.prepare("SELECT event, data FROM records WHERE phase = 'event' ORDER BY seq").all();
+  const rows = db.prepare("SELECT event, data FROM entries WHERE phase = 'event' ORDER BY seq").all();
   db.close();
   return rows.map((row) => ({ event: String(row['event']), data: JSON.parse(String(row['data'])) }));
 }

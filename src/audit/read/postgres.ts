@@ -6,7 +6,7 @@ import {
   type PostgresOptions,
   type Row,
 } from '../../store/index.ts';
-import { conditionsOf, entryOf, ofOthers, storedColumns } from '../sql.ts';
+import { conditionsOf, entryOf, pageOf, phaseOf, storedColumns } from '../sql.ts';
 import type { AuditSource, Named } from './source.ts';
 
 const page = 500;
@@ -41,6 +41,13 @@ function sourceOf(database: Postgres): AuditSource {
   return {
     place: database.place,
     run: (statement) => run(database, statement),
+    page: (query, place) => run(database, pageOf(query, place)),
+    ofRequest: (requestId, count) =>
+      run(database, {
+        sql: `SELECT ${storedColumns} FROM records JOIN writers ON writers.id = records.writer
+              WHERE request_id = :requestId ORDER BY records.seq LIMIT :count`,
+        parameters: { requestId, count },
+      }),
     async mark() {
       const { rows } = await database.query('SELECT writer, position FROM heads');
       return new Map(rows.map((row) => [String(row['writer']), Number(row['position'])]));
@@ -73,10 +80,9 @@ function between(
   filter: Parameters<AuditSource['after']>[1],
 ): Named {
   const { sql, parameters } = conditionsOf(filter);
-  const phase = filter.events ? `phase <> 'intent' AND ${ofOthers}` : "phase = 'outcome'";
   return {
     sql: `SELECT ${storedColumns} FROM records JOIN writers ON writers.id = records.writer
-          WHERE records.writer = :writer AND position > :after AND position <= :last AND ${phase}${sql} ORDER BY position`,
+          WHERE records.writer = :writer AND position > :after AND position <= :last AND ${phaseOf(filter)}${sql} ORDER BY position`,
     parameters: { ...parameters, ...range },
   };
 }

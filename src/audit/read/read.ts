@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { AuditFilter, AuditQuery, StoredEntry, StoredRecord } from '../query.ts';
-import { entryOf, pageOf } from '../sql.ts';
+import { entryOf } from '../sql.ts';
 import type { AuditSource } from './source.ts';
 
 const page = 500;
@@ -17,7 +17,7 @@ export async function* queryEntries(
   let last: StoredEntry | undefined;
   while (left > 0) {
     const count = Math.min(page, left);
-    const rows = await source.run(pageOf(query, { last, count }));
+    const rows = await source.page(query, { last, count });
     for (const row of rows) {
       last = entryOf(row);
       yield last;

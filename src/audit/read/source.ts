@@ -1,5 +1,6 @@
 import type { Row, SqlValue } from '../../store/index.ts';
-import type { AuditFilter, StoredEntry } from '../query.ts';
+import type { AuditFilter, AuditQuery, StoredEntry } from '../query.ts';
+import type { Place } from './sqlite-page.ts';
 
 /** One statement that both stores understand: tables and columns have the same names in them. Parameters are `:name`. */
 export interface Named {
@@ -15,6 +16,10 @@ export interface AuditSource {
   /** For people: a file, or host and database. */
   readonly place: string;
   run(statement: Named): Promise<Row[]>;
+  /** One page of a query: rows for `entryOf`. Each store finds them by indexes of its own kind. */
+  page(query: AuditQuery, place: Place): Promise<Row[]>;
+  /** Rows of the entries that name a request, in the order of commits. */
+  ofRequest(requestId: string, count: number): Promise<Row[]>;
   /** The end of the trail as it is now. */
   mark(): Promise<Mark>;
   /** What was written after a mark, oldest first, in pages: the same mark comes back when there is nothing. */

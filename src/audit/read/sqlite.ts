@@ -1,7 +1,8 @@
 import { openTrail } from '../query.ts';
 import { auditFile } from '../schema.ts';
-import { conditionsOf, entryOf, ofOthers, storedColumns } from '../sql.ts';
+import { conditionsOf, entryOf, phaseOf, storedColumns } from '../sql.ts';
 import type { AuditSource, Mark } from './source.ts';
+import { pageRows, rowsOfRequest } from './sqlite-page.ts';
 
 const page = 500;
 const mark = (seq: unknown): Mark => new Map([['', Number(seq ?? 0)]]);
@@ -16,16 +17,17 @@ export function sqliteSource(dataDir: string): AuditSource {
   return {
     place: auditFile(dataDir),
     run: async ({ sql, parameters }) => db.prepare(sql).all(parameters),
+    page: async (query, place) => pageRows(db, query, place),
+    ofRequest: async (requestId, count) => rowsOfRequest(db, requestId, count),
     mark: async () => mark(latest()),
     /** One writer at a time holds the file's lock, so what commits later has a higher `seq`. */
     async after(from, filter) {
       const range = { after: from.get('') ?? 0, upTo: Number(latest() ?? 0), count: page };
       const { sql, parameters } = conditionsOf(filter);
-      const phase = filter.events ? `phase <> 'intent' AND ${ofOthers}` : "phase = 'outcome'";
       const rows = db
         .prepare(
-          `SELECT ${storedColumns} FROM records JOIN writers ON writers.id = records.writer
-           WHERE seq > :after AND seq <= :upTo AND ${phase}${sql} ORDER BY seq LIMIT :count`,
+          `SELECT ${storedColumns} FROM records NOT INDEXED JOIN writers ON writers.id = records.writer
+           WHERE seq > :after AND seq <= :upTo AND ${phaseOf(filter)}${sql} ORDER BY seq LIMIT :count`,
         )
         .all({ ...parameters, ...range });
       const entries = rows.map(entryOf);

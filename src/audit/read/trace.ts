@@ -1,5 +1,5 @@
 import type { StoredEntry, StoredEvent, StoredRecord } from '../query.ts';
-import { entryOf, storedColumns } from '../sql.ts';
+import { entryOf } from '../sql.ts';
 import { queryEntries } from './read.ts';
 import type { AuditSource } from './source.ts';
 
@@ -38,12 +38,7 @@ export async function traceOf(source: AuditSource, requestId: string): Promise<C
 }
 
 async function entriesOf(source: AuditSource, requestId: string): Promise<StoredEntry[]> {
-  const rows = await source.run({
-    sql: `SELECT ${storedColumns} FROM records JOIN writers ON writers.id = records.writer
-          WHERE request_id = :requestId ORDER BY records.seq LIMIT :count`,
-    parameters: { requestId, count: mostEntries },
-  });
-  return rows.map(entryOf);
+  return (await source.ofRequest(requestId, mostEntries)).map(entryOf);
 }
 
 async function neighboursOf(source: AuditSource, call: StoredRecord): Promise<StoredRecord[]> {

@@ -1,7 +1,8 @@
 import { type Log, OperationError, type Secret } from '../../base/index.ts';
 import { connectPostgres, migratePostgres, type Postgres } from '../../store/index.ts';
+import { latencyOf, linesOf, textColumnOf, textColumns } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
-import { pgAuditMigrations, pgTextColumns, preparePartitions, textColumnOf } from '../postgres-schema.ts';
+import { pgAuditMigrations, preparePartitions } from '../postgres-schema.ts';
 import type { AuditSink, ChainHead } from './sink.ts';
 
 export interface PostgresSinkOptions {
@@ -84,7 +85,7 @@ async function takeChain(database: Postgres, writer: string): Promise<{ chain: C
   });
 }
 
-const columns = ['entry', 'hash', 'latency_ms', ...pgTextColumns];
+const columns = ['entry', 'hash', 'latency_ms', ...textColumns];
 
 /** The column in a parameter: a line each, an empty one for null. Values have no newline: `linesOf` sees to it. */
 const lines = (parameter: number) => `string_to_array($${parameter}, E'\\n', '')`;
@@ -98,7 +99,7 @@ const appendSql = `
   ), added AS (
     INSERT INTO portcullis.records (at, writer, position, ${columns.join(', ')})
     SELECT head.at, $1, $3 + new.ordinal, new.entry, decode(new.hash, 'hex'), new.latency_ms::float8,
-           ${pgTextColumns.map((column) => `new.${column}`).join(', ')}
+           ${textColumns.map((column) => `new.${column}`).join(', ')}
     FROM head, unnest(${columns.map((_, index) => lines(index + 6)).join(', ')})
       WITH ORDINALITY AS new (${columns.join(', ')}, ordinal)
     RETURNING phase, request_id
@@ -133,18 +134,7 @@ function textsOf(entries: readonly AuditEntry[]): string[] {
   return [
     linesOf(entries, ({ text }) => text),
     linesOf(entries, ({ hash }) => hash),
-    linesOf(entries, ({ record }) => ('latency_ms' in record ? record.latency_ms : null)),
-    ...pgTextColumns.map((column) => linesOf(entries, (entry) => textColumnOf(entry, column))),
+    linesOf(entries, latencyOf),
+    ...textColumns.map((column) => linesOf(entries, (entry) => textColumnOf(entry, column))),
   ];
-}
-
-function linesOf(
-  entries: readonly AuditEntry[],
-  read: (entry: AuditEntry) => string | number | null,
-): string {
-  const values = entries.map((entry) => String(read(entry) ?? ''));
-  const joined = values.join('\n');
-  // The trail makes every value neutral, so this holds; if it ever did not, values would move to another's row.
-  if (joined.split('\n').length !== values.length) throw new Error('a value of an audit entry has a newline');
-  return joined;
 }

@@ -1,7 +1,9 @@
 // Runs in a worker thread, so that waiting for the disk never holds up a request.
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../base/index.ts';
-import { type Db, openDb, type Statement } from '../../store/index.ts';
+import { type Db, openDb, type SqlValue, type Statement } from '../../store/index.ts';
+import { textColumns } from '../columns.ts';
+import { Indexer } from '../postings.ts';
 import { auditMigrations } from '../schema.ts';
 import type { ChainHead, Opened, WriterHead } from './sink.ts';
 
@@ -17,33 +19,33 @@ export interface WorkerSettings {
 export interface Batch {
   /** Position of the first. */
   readonly first: number;
-  /** Initials of the phases: `ioe`. */
-  readonly phases: string;
   /** Hex, 64 digits each. */
   readonly hashes: string;
   /** A line each; canonical JSON has no newline in it. */
   readonly texts: string;
-  /** A line each; empty for events. */
-  readonly requestIds: string;
+  /** A line each, empty for none; likewise each of `columns`, in the order of `textColumns`. */
+  readonly latencies: string;
+  readonly columns: readonly string[];
 }
 
-const phases: Readonly<Record<string, string>> = { i: 'intent', o: 'outcome', e: 'event' };
 const hashBytes = 32;
 /** Other chains that a new one names. */
 const mostOthers = 30;
 
-/** Answers of the worker: one `opened` or `failed` first, then one `appended` or `failed` for each batch. */
+/** Answers of the worker: one `opened` or `failed` first (after `migrating`, where that takes its time), then one `appended` or `failed` for each batch. */
 export type WorkerAnswer =
   | { readonly kind: 'opened'; readonly opened: Opened }
+  | { readonly kind: 'migrating' }
   | { readonly kind: 'appended' }
   | { readonly kind: 'failed'; readonly message: string };
 
 function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): void {
   const answer = (message: WorkerAnswer) => port.postMessage(message);
   try {
-    const db = open(settings);
+    const db = open(settings, () => answer({ kind: 'migrating' }));
     const writer = register(db, settings.writer);
-    const statements = prepare(db);
+    const insert = prepare(db);
+    const index = indexing(db);
     answer({ kind: 'opened', opened: { ...headOf(db, writer), others: othersThan(db, writer) } });
     port.on('message', (batch: Batch | null) => {
       if (batch === null) {
@@ -51,7 +53,8 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
         port.close();
         return;
       }
-      answer(append({ db, statements, writer, batch }));
+      answer(append({ db, insert, writer, batch }));
+      index();
     });
   } catch (error) {
     answer({ kind: 'failed', message: messageOf(error) });
@@ -59,10 +62,40 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
   }
 }
 
-function open(settings: WorkerSettings): Db {
-  const db = openMigrated(settings);
+/**
+ * Brings the index up to date after an append: one slice, then whatever came in meanwhile, and so on. Under a load that leaves no
+ * pause it does as much as has come in, so that what is not indexed stays small.
+ */
+function indexing(db: Db): () => void {
+  const indexer = new Indexer(db);
+  const last = db.prepare('SELECT max(seq) AS seq FROM records');
+  const lastSeq = () => Number(last.get()?.['seq'] ?? 0);
+  db.transaction(() => indexer.forgetBeyond(lastSeq()));
+  let isScheduled = false;
+  return function index() {
+    try {
+      let waiting = indexer.waiting(lastSeq());
+      if (waiting === 0) return;
+      do {
+        indexer.step();
+        waiting = indexer.waiting(lastSeq());
+      } while (waiting > 1);
+      if (waiting === 0 || isScheduled) return;
+      isScheduled = true;
+      setImmediate(() => {
+        isScheduled = false;
+        index();
+      });
+    } catch {
+      // Full or locked: the next append tries again. Queries read through what is not indexed.
+    }
+  };
+}
+
+function open(settings: WorkerSettings, migrating: () => void): Db {
+  const db = openMigrated(settings, migrating);
   // Longer WAL and larger cache than SQLite's defaults: under load a checkpoint is what a caller waits for.
-  db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16384; PRAGMA trusted_schema = OFF');
+  db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -32768; PRAGMA trusted_schema = OFF');
   if (settings.maxBytes > 0) {
     const pageSize = Number(db.prepare('PRAGMA page_size').get()?.['page_size'] ?? 4_096);
     db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(settings.maxBytes / pageSize))}`);
@@ -70,9 +103,9 @@ function open(settings: WorkerSettings): Db {
   return db;
 }
 
-function openMigrated({ file, busyTimeoutMs }: WorkerSettings): Db {
+function openMigrated({ file, busyTimeoutMs }: WorkerSettings, beforeMigration: () => void): Db {
   try {
-    return openDb(file, auditMigrations, { busyTimeoutMs, pageSize: 8_192 });
+    return openDb(file, auditMigrations, { busyTimeoutMs, pageSize: 8_192, beforeMigration });
   } catch (error) {
     if (!messageOf(error).includes('already exists')) throw error;
     throw new Error('it was written before records were chained: move it away, and keep it', {
@@ -115,14 +148,20 @@ function othersThan(db: Db, writer: number): WriterHead[] {
 }
 
 interface Statements {
-  readonly insert: Statement;
+  readonly record: Statement;
   readonly openCall: Statement;
   readonly closeCall: Statement;
 }
 
+const columns = ['writer', 'position', 'hash', 'entry', 'latency_ms', ...textColumns];
+const phaseAt = textColumns.indexOf('phase');
+const requestAt = textColumns.indexOf('request_id');
+
 function prepare(db: Db): Statements {
   return {
-    insert: db.prepare('INSERT INTO records (writer, position, entry, hash) VALUES (?, ?, ?, ?)'),
+    record: db.prepare(
+      `INSERT INTO records (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+    ),
     openCall: db.prepare(
       'INSERT OR REPLACE INTO open_calls (request_id, seq) VALUES (?, last_insert_rowid())',
     ),
@@ -132,24 +171,27 @@ function prepare(db: Db): Statements {
 
 interface Append {
   readonly db: Db;
-  readonly statements: Statements;
+  readonly insert: Statements;
   readonly writer: number;
   readonly batch: Batch;
 }
 
-function append({ db, statements, writer, batch }: Append): WorkerAnswer {
+function append({ db, insert, writer, batch }: Append): WorkerAnswer {
   try {
     const texts = batch.texts.split('\n');
-    const ids = batch.requestIds.split('\n');
+    const latencies = batch.latencies.split('\n');
+    const values = batch.columns.map((column) => column.split('\n'));
     const hashes = Buffer.from(batch.hashes, 'hex');
     db.transaction(() => {
       for (const [at, text] of texts.entries()) {
         const hash = hashes.subarray(at * hashBytes, (at + 1) * hashBytes);
-        const phase = phases[batch.phases[at] ?? ''] ?? null;
-        statements.insert.run([writer, batch.first + at, text, hash]);
-        const id = ids[at] ?? null;
-        if (phase === 'intent') statements.openCall.run([id]);
-        else if (phase === 'outcome') statements.closeCall.run([id]);
+        const latency = latencies[at] ? Number(latencies[at]) : null;
+        const row: SqlValue[] = [writer, batch.first + at, hash, text, latency];
+        for (const column of values) row.push(column[at] || null);
+        insert.record.run(row);
+        const [phase, id] = [values[phaseAt]?.[at], values[requestAt]?.[at] ?? ''];
+        if (phase === 'intent') insert.openCall.run([id]);
+        else if (phase === 'outcome') insert.closeCall.run([id]);
       }
     });
     return { kind: 'appended' };

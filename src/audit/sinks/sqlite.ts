@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { makePrivateDirectory } from '../../store/index.ts';
+import { latencyOf, linesOf, textColumnOf, textColumns } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
 import type { AuditSink } from './sink.ts';
 import type { Batch, WorkerAnswer, WorkerSettings } from './sqlite-worker.ts';
@@ -15,6 +16,9 @@ export interface SqliteSinkOptions {
   /** An answer that takes longer counts as a failure: a disk that hangs. 15,000 by default. */
   readonly patienceMs?: number;
 }
+
+/** A file of an older version is copied once, at about 30,000 entries a second. */
+const migrationPatienceMs = 30 * 60_000;
 
 const workerFile = new URL(
   import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js',
@@ -41,7 +45,8 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
       started.once('exit', () => {
         if (worker === started) worker = undefined;
       });
-      const answer = await answerOf(started, patienceMs);
+      let answer = await answerOf(started, patienceMs);
+      if (answer.kind === 'migrating') answer = await answerOf(started, migrationPatienceMs);
       if (answer.kind !== 'opened') throw new Error(reasonOf(answer));
       return answer.opened;
     },
@@ -63,10 +68,10 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
 function batchOf(entries: readonly AuditEntry[]): Batch {
   return {
     first: entries[0]?.position ?? 0,
-    phases: entries.map(({ phase }) => phase[0]).join(''),
     hashes: entries.map(({ hash }) => hash).join(''),
-    texts: entries.map(({ text }) => text).join('\n'),
-    requestIds: entries.map(({ record }) => (record.phase === 'event' ? '' : record.request_id)).join('\n'),
+    texts: linesOf(entries, ({ text }) => text),
+    latencies: linesOf(entries, latencyOf),
+    columns: textColumns.map((column) => linesOf(entries, (entry) => textColumnOf(entry, column))),
   };
 }
 

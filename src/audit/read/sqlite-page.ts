@@ -1,0 +1,177 @@
+import type { Db, Row, SqlValue } from '../../store/index.ts';
+import { type Indexed, indexedIn, segmentSize, type Term, termsOf } from '../postings.ts';
+import type { AuditFilter, AuditQuery, StoredEntry } from '../query.ts';
+import { conditionsOf, phaseOf, storedColumns } from '../sql.ts';
+
+/** Where a page begins and how long it is. */
+export interface Place {
+  readonly last: StoredEntry | undefined;
+  readonly count: number;
+}
+
+interface Reading {
+  readonly db: Db;
+  readonly query: AuditQuery;
+  readonly place: Place;
+}
+
+/**
+ * One page of a query over the embedded store, after the last entry of the page before, in the order of (timestamp, seq). By
+ * postings where the filter names something that they know, else by walking through time.
+ */
+export function pageRows(db: Db, query: AuditQuery, place: Place): Row[] {
+  const reading = { db, query, place };
+  // One view of the store: a segment must not be indexed between two looks.
+  db.exec('BEGIN');
+  try {
+    const orphans = wantsOrphans(query) ? select(reading, orphansSource) : [];
+    const settled = query.result === 'unknown' ? [] : settledRows(reading);
+    return firstOf(reading, [...settled, ...orphans]);
+  } finally {
+    db.exec('COMMIT');
+  }
+}
+
+/** All entries that name a request, in the order of commits. */
+export function rowsOfRequest(db: Db, requestId: string, count: number): Row[] {
+  db.exec('BEGIN');
+  try {
+    const sealed = indexedIn(db).get('request_id') ?? 0;
+    return db
+      .prepare(
+        `SELECT ${storedColumns} FROM records NOT INDEXED JOIN writers ON writers.id = records.writer
+         WHERE request_id = :requestId AND records.seq IN (
+           SELECT segment * ${segmentSize} + value FROM postings, json_each(places)
+           WHERE segment IN (SELECT segment FROM segments WHERE segment < :sealed)
+             AND kind = 'request_id' AND term = :requestId
+           UNION ALL
+           SELECT seq FROM records NOT INDEXED WHERE seq >= :from AND request_id = :requestId
+         ) ORDER BY records.seq LIMIT :count`,
+      )
+      .all({ requestId, sealed, from: sealed * segmentSize, count });
+  } finally {
+    db.exec('COMMIT');
+  }
+}
+
+/** What a filter on outcomes alone leaves nothing of. */
+function wantsOrphans({ result, reason, event }: AuditFilter): boolean {
+  return result === 'unknown' || (result ?? reason ?? event) === undefined;
+}
+
+interface Source {
+  /** After FROM. */
+  readonly from: string;
+  /** After WHERE. */
+  readonly where: string;
+  readonly parameters?: Readonly<Record<string, SqlValue>>;
+}
+
+const orphansSource: Source = {
+  from: 'records NOT INDEXED',
+  where: "phase = 'intent' AND records.seq IN (SELECT seq FROM open_calls)",
+};
+
+function settledRows(reading: Reading): Row[] {
+  const { db, query } = reading;
+  const terms = termsOf(query);
+  if (terms.length > 0) return byPostings(reading, terms, indexedIn(db));
+  const index = query.event === undefined ? 'records_timestamp' : 'records_event';
+  return select(reading, { from: `records INDEXED BY ${index}`, where: phaseOf(query) });
+}
+
+/** From segment to segment, those with the wanted end of time first, until no other can hold what belongs before what was found. */
+function byPostings(reading: Reading, terms: readonly Term[], indexed: Indexed): Row[] {
+  const { query, place } = reading;
+  const sealed = Math.min(...terms.map(({ kind }) => indexed.get(kind) ?? 0));
+  const rest = {
+    from: 'records NOT INDEXED',
+    where: `records.seq >= :rest AND ${phaseOf(query)}`,
+    parameters: { rest: sealed * segmentSize },
+  };
+  let found = select(reading, rest);
+  for (const { segment, oldest, newest } of segmentsOf(reading, sealed)) {
+    const [first, worst] = query.order === 'oldest' ? [oldest, found.at(-1)] : [newest, found.at(-1)];
+    if (found.length === place.count && worst && isBefore(query, String(worst['timestamp']), first)) break;
+    const rows = select(reading, segmentSource(terms, segment, query));
+    if (rows.length > 0) found = firstOf(reading, [...found, ...rows]);
+  }
+  return found;
+}
+
+function segmentSource(terms: readonly Term[], segment: number, query: AuditFilter): Source {
+  const places = terms.map(
+    (_, at) =>
+      `SELECT :base + value FROM postings, json_each(places) WHERE segment = :segment AND kind = :kind${at} AND term = :term${at}`,
+  );
+  const parameters: Record<string, SqlValue> = { segment, base: segment * segmentSize };
+  for (const [at, { kind, term }] of terms.entries()) {
+    parameters[`kind${at}`] = kind;
+    parameters[`term${at}`] = term;
+  }
+  const where = `records.seq IN (${places.join(' INTERSECT ')}) AND ${phaseOf(query)}`;
+  return { from: 'records NOT INDEXED', where, parameters };
+}
+
+interface Segment {
+  readonly segment: number;
+  readonly oldest: string;
+  readonly newest: string;
+}
+
+/** Segments that can hold anything of the page. */
+function segmentsOf({ db, query, place }: Reading, sealed: number): Segment[] {
+  const { since = '', until = '~' } = query;
+  const last = place.last?.timestamp;
+  const isOldestFirst = query.order === 'oldest';
+  const range = {
+    sealed,
+    from: isOldestFirst && last !== undefined ? last : since,
+    to: !isOldestFirst && last !== undefined ? last : until,
+  };
+  const rows = db
+    .prepare(
+      `SELECT segment, oldest, newest FROM segments
+       WHERE segment < :sealed AND newest >= :from AND newest >= :since AND oldest <= :to AND oldest < :until
+       ORDER BY ${isOldestFirst ? 'oldest' : 'newest DESC'}`,
+    )
+    .all({ ...range, since, until });
+  return rows.map(({ segment, oldest, newest }) => {
+    return { segment: Number(segment), oldest: String(oldest), newest: String(newest) };
+  });
+}
+
+/** The wanted columns of a source, under the filter and after the last page, the first `count` of them. */
+function select({ db, query, place }: Reading, { from, where, parameters: own }: Source): Row[] {
+  const { sql, parameters } = conditionsOf(query);
+  const isOldestFirst = query.order === 'oldest';
+  const { last, count } = place;
+  const beyond = last ? ` AND (timestamp, seq) ${isOldestFirst ? '>' : '<'} (:lastTimestamp, :lastSeq)` : '';
+  const order = isOldestFirst ? 'timestamp, seq' : 'timestamp DESC, seq DESC';
+  return db
+    .prepare(
+      `SELECT ${storedColumns}, timestamp FROM ${from} JOIN writers ON writers.id = records.writer
+       WHERE ${where}${sql}${beyond} ORDER BY ${order} LIMIT :count`,
+    )
+    .all({
+      ...parameters,
+      ...own,
+      count,
+      ...(last && { lastTimestamp: last.timestamp, lastSeq: last.seq }),
+    });
+}
+
+function firstOf({ query, place }: Reading, rows: readonly Row[]): Row[] {
+  return rows
+    .toSorted((a, b) => {
+      const [one, other] = [String(a['timestamp']), String(b['timestamp'])];
+      if (one === other) return (Number(a['seq']) - Number(b['seq'])) * (query.order === 'oldest' ? 1 : -1);
+      return isBefore(query, one, other) ? -1 : 1;
+    })
+    .slice(0, place.count);
+}
+
+/** In the order of the query, and not at the same time. */
+function isBefore({ order }: AuditQuery, one: string, other: string): boolean {
+  return order === 'oldest' ? one < other : one > other;
+}
