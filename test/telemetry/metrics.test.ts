@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
-import { silentLog, systemClock } from '../../src/base/index.ts';
-import { loadConfig } from '../../src/config/index.ts';
+import { Secret, silentLog, systemClock } from '../../src/base/index.ts';
+import { type Config, loadConfig } from '../../src/config/index.ts';
 import { startGateway } from '../../src/gateway/index.ts';
+import { telemetryWarnings } from '../../src/gateway/wire-telemetry.ts';
 import { prometheusText, Registry } from '../../src/telemetry/index.ts';
 import { allScopes, freePort, modernCall, startTestGateway, until } from '../gateway/support.ts';
 import { startFixtureServer } from '../support/fixture-server/index.ts';
@@ -376,5 +377,28 @@ describe('metrics by OTLP', () => {
     const { test, port } = await measured(t, { telemetry: () => '{}' });
     await tracedCall(test.url, await test.token(allScopes));
     await assert.rejects(ask(port, {}), /ECONNREFUSED/);
+  });
+});
+
+describe('what the operator is told at start', () => {
+  it('metrics that anybody can read, and a collector in plain text beyond this machine', () => {
+    const token = new Secret('a-token-of-some-length');
+    const collector = (url: string) => ({ url, headers: {}, timeoutMs: 1 });
+    const warned = (telemetry: Partial<Config['telemetry']>) =>
+      telemetryWarnings({
+        telemetry: { traces: null, metrics: null, prometheus: null, ...telemetry },
+      } as Config);
+    assert.deepEqual(warned({}), []);
+    assert.deepEqual(warned({ prometheus: { host: '127.0.0.1', port: 1, token: null } }), []);
+    assert.deepEqual(warned({ prometheus: { host: '0.0.0.0', port: 1, token } }), []);
+    assert.match(
+      warned({ prometheus: { host: '0.0.0.0', port: 1, token: null } }).join(),
+      /anybody who reaches 0\.0\.0\.0:1/,
+    );
+    assert.deepEqual(warned({ metrics: { collector: collector('http://[::1]:4318'), everyMs: 1 } }), []);
+    assert.match(
+      warned({ metrics: { collector: collector('http://c.example:4318/x'), everyMs: 1 } }).join(),
+      /plain text: http:\/\/c\.example:4318 /,
+    );
   });
 });

