@@ -42,6 +42,8 @@ export interface Mill {
 export interface CheckContext extends CheckInputs {
   readonly target: URL;
   readonly isPrivate: boolean;
+  /** Of a private target; none of a public one. */
+  readonly addresses: readonly string[];
   readonly door: Door;
   readonly clock: Clock;
   /** Runs it the first time, and gives everybody the same answer. The function itself is the key. */

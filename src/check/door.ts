@@ -21,7 +21,7 @@ export interface Ask {
   readonly enough?: (body: string) => boolean;
   /** Without the pause between requests: bursts alone. */
   readonly unpaced?: boolean;
-  /** A credential goes to the endpoint of its own issuer: `tokens/authorization-requests.ts` alone says so. */
+  /** A credential goes to the endpoint of its own issuer: what refreshes, revokes, signs in and removes a client says so. */
   readonly toIssuer?: true;
 }
 
@@ -31,6 +31,10 @@ export interface Door {
   /** A credential that came up on the way, such as a refreshed token: it is guarded and redacted from now on. */
   keep(secret: NamedSecret): void;
   readonly secrets: readonly NamedSecret[];
+  /** Waits, but no longer than the run goes on. */
+  pause(ms: number): Promise<void>;
+  /** Why nothing is asked any more: the time is over, or somebody stopped it. */
+  readonly over: string | null;
   readonly asked: number;
   readonly answered: number;
 }
@@ -39,6 +43,10 @@ export interface DoorOptions {
   readonly target: URL;
   /** The target has a private address: then what it names may be private as well. */
   readonly isPrivate: boolean;
+  /** Those that a private target had at the start: its name is not asked again. */
+  readonly addresses?: readonly string[];
+  /** Somebody at the terminal stops the run. */
+  readonly signal?: AbortSignal;
   readonly secrets: readonly NamedSecret[];
   readonly clock: Clock;
   /** Pause between two requests. */
@@ -54,20 +62,29 @@ export function createDoor(options: DoorOptions): Door {
   const { target, clock, paceMs } = options;
   const secrets = [...options.secrets];
   let [asked, answered, next] = [0, 0, 0];
+  const over = (): string | null => {
+    if (options.signal?.aborted) return 'the run was stopped';
+    if (asked >= limits.requests) return `${limits.requests} requests were sent, and more are not`;
+    return clock.monotonic() < options.deadline ? null : 'the time of the run was over';
+  };
+  const pause = async (ms: number): Promise<void> => {
+    const left = Math.max(0, Math.min(ms, options.deadline - clock.monotonic()));
+    await wait(left, undefined, options.signal && { signal: options.signal }).catch(() => {});
+  };
   const pace = async (): Promise<void> => {
     const now = clock.monotonic();
     const turn = Math.max(now, next);
     next = turn + paceMs;
-    if (turn > now) await wait(turn - now);
+    if (turn > now) await pause(turn - now);
   };
   const send = async (
     request: Ask,
   ): Promise<Pick<Exchange, 'status' | 'headers' | 'body' | 'cut' | 'failure'>> => {
     const none = { status: 0, headers: [], body: '', cut: null };
     try {
-      if (asked >= limits.requests) throw new Error(`more than ${limits.requests} requests are not sent`);
+      const ended = over();
+      if (ended !== null) throw new Error(ended);
       const left = options.deadline - clock.monotonic();
-      if (left <= 0) throw new Error('the time of the run is over');
       const wanted = wantedOf(request, options, Math.min(request.timeoutMs ?? limits.timeoutMs, left));
       asked += 1;
       const answer = await probe(wanted);
@@ -79,6 +96,10 @@ export function createDoor(options: DoorOptions): Door {
   };
   return {
     secrets,
+    pause,
+    get over() {
+      return over();
+    },
     get asked() {
       return asked;
     },
@@ -122,6 +143,8 @@ function wantedOf(request: Ask, options: DoorOptions, timeoutMs: number): ProbeR
     headersMs: timeoutMs,
     totalMs: Math.min(request.bodyMs ?? limits.bodyMs, timeoutMs),
     maxBytes: request.maxBytes ?? limits.maxBytes,
+    ...(options.addresses && url.hostname === options.target.hostname && { addresses: options.addresses }),
+    ...(options.signal && { signal: options.signal }),
     ...(path !== undefined && { path }),
     ...(body !== undefined && { body }),
     ...(enough && { enough }),
@@ -142,7 +165,11 @@ function guardSecrets(
   { target, isPrivate }: DoorOptions,
   secrets: readonly NamedSecret[],
 ): void {
-  if (request.toIssuer) return;
+  if (request.toIssuer) {
+    if (new URL(request.url ?? target).protocol === 'http:' && !isPrivate)
+      throw new Error('a credential is not sent over plain http');
+    return;
+  }
   if (request.token && target.protocol === 'http:' && !isPrivate)
     throw new Error('a token is not sent over plain http to a public address');
   const url = new URL(request.url ?? target);

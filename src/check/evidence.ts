@@ -28,7 +28,7 @@ export function evidenceOf(exchange: Exchange, secrets: readonly NamedSecret[]):
     clean(`${request.method} ${request.url}`, longestHeader),
     ...request.headers
       .filter(([name]) => !/^(content-length|accept|content-type|user-agent)$/i.test(name))
-      .map(([name, value]) => clean(`${name}: ${value}`, longestHeader)),
+      .map(([name, value]) => clean(`${name}: ${shownValue(name, value, secrets)}`, longestHeader)),
     ...(request.body === null ? [] : ['', clean(request.body, longestBody)]),
   ];
   const received =
@@ -38,23 +38,63 @@ export function evidenceOf(exchange: Exchange, secrets: readonly NamedSecret[]):
           `HTTP ${exchange.status}`,
           ...exchange.headers
             .filter(([name]) => shownHeaders.test(name.toLowerCase()))
-            .map(([name, value]) => clean(`${name}: ${value}`, longestHeader)),
+            .map(([name, value]) => clean(`${name}: ${shownValue(name, value, secrets)}`, longestHeader)),
           ...(exchange.body === '' ? [] : ['', clean(exchange.body.slice(0, mostBody), longestBody)]),
         ];
   return { sent: sent.join('\n'), received: received.join('\n') };
 }
+
+/** A session id stands for somebody, and a token with one character changed is all but that token. */
+function shownValue(name: string, value: string, secrets: readonly NamedSecret[]): string {
+  if (/^mcp-session-id$/i.test(name)) return `[session of ${value.length} characters]`;
+  if (!/^(?:authorization|cookie)$/i.test(name)) return value;
+  const known = redact(value, secrets);
+  return known === value && value.length > longestWord ? `[${value.length} characters]` : known;
+}
+
+/** Made-up words are shown as they were sent. */
+const longestWord = 32;
 
 /** Known credentials by name; then whatever looks like one, since a server may send us another's. */
 export function redact(text: string, secrets: readonly NamedSecret[]): string {
   let shown = text;
   for (const { name, secret } of secrets) {
     const value = secret.reveal();
-    if (value.length > 3) shown = shown.replaceAll(value, `[${name} token]`);
+    if (value.length <= 3) continue;
+    for (const form of formsOf(value)) shown = shown.replaceAll(form, `[${name} token]`);
+    shown = withoutHalf(shown, value, `[${name} token]`);
   }
   return shown
     .replace(/eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?/g, '[JWT]')
-    .replace(/("(?:access_token|refresh_token|id_token|client_secret|code)"\s*:\s*")[^"]+/g, '$1[redacted]')
-    .replace(/((?:access_token|refresh_token|client_secret|code)=)[^&\s"]+/g, '$1[redacted]');
+    .replace(
+      /("(?:\w*access_token|refresh_token|id_token|client_secret|code)"\s*:\s*")[^"]+/g,
+      '$1[redacted]',
+    )
+    .replace(/((?:\w*access_token|refresh_token|client_secret|\bcode|\btoken)=)[^&\s"]+/g, '$1[redacted]');
+}
+
+/** As it is, as it stands in a URL or a form, and as Basic credentials or an echo may encode it. */
+function formsOf(value: string): Set<string> {
+  const base64 = Buffer.from(value).toString('base64').replace(/=+$/, '');
+  const all = [value, encodeURIComponent(value), new URLSearchParams([['', value]]).toString().slice(1)];
+  return new Set([
+    ...all,
+    ...(value.length > 8 ? [base64, base64.replace(/\+/g, '-').replace(/\//g, '_')] : []),
+  ]);
+}
+
+const leastHalf = 8;
+
+/** What a quotation cut in two, at its “…”: the first part of a credential. */
+function withoutHalf(text: string, value: string, instead: string): string {
+  if (value.length < leastHalf || !text.includes(value.slice(0, leastHalf))) return text;
+  return text
+    .split('…')
+    .map((part, at, parts) => {
+      const start = at === parts.length - 1 ? -1 : part.lastIndexOf(value.slice(0, leastHalf));
+      return start >= 0 && value.startsWith(part.slice(start)) ? part.slice(0, start) + instead : part;
+    })
+    .join('…');
 }
 
 /** Control and format characters and line separators; newlines stay. */

@@ -28,6 +28,8 @@ export interface Probe {
   readonly remedy: Remedy;
   /** Rows whose failure makes this one meaningless: it is then not tested, and says which. */
   readonly after?: readonly string[];
+  /** Asked also where the server answers nothing. */
+  readonly beforeAnswers?: true;
   run(context: CheckContext): Promise<Verdict>;
 }
 

@@ -12,6 +12,8 @@ export interface Report {
   readonly at: string;
   readonly seconds: number;
   readonly requests: number;
+  /** Why the run ended before all was asked: what was not reached is not tested. */
+  readonly incomplete: string | null;
   readonly summary: Readonly<Record<'passed' | 'failed' | 'notTested' | 'suppressed', number>>;
   readonly guide: readonly GuideItem[];
   /** Worst first. */
@@ -71,6 +73,7 @@ export function reportOf(run: Run, { version, suppressions }: ReportOptions): Re
     at: timestamp(run.at),
     seconds: run.seconds,
     requests: run.requests,
+    incomplete: run.incomplete,
     summary: {
       passed: count('pass'),
       failed: count('fail') - suppressed,

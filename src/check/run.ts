@@ -3,6 +3,8 @@ import type { CheckContext } from './context.ts';
 import { openings } from './discovery/openings.ts';
 import type { Door } from './door.ts';
 import { type Evidence, evidenceOf, neutral, redact } from './evidence.ts';
+import type { Exchange } from './exchange.ts';
+import { rpcOf } from './mcp.ts';
 import { notTested, type Probe, type Verdict } from './probe.ts';
 import { probes as allProbes } from './probes/index.ts';
 import { type ContextOptions, openContext } from './start.ts';
@@ -31,6 +33,8 @@ export interface Run {
   readonly rows: readonly Row[];
   readonly requests: number;
   readonly seconds: number;
+  /** Why it ended before all was asked; null where it did not. */
+  readonly incomplete: string | null;
   /** When it began, in milliseconds since the epoch. */
   readonly at: number;
 }
@@ -46,12 +50,7 @@ export async function runCheck(options: RunOptions): Promise<Run> {
   const rows: Row[] = [];
   const dead = await silence(context);
   for (const probe of chosen) {
-    const late = clock.monotonic() - started > options.timeLimitMs;
-    const verdict =
-      dead ??
-      (late
-        ? notTested('the time of the run was over', 'a larger --time-limit')
-        : await verdictOn(probe, context));
+    const verdict = (probe.beforeAnswers === true ? null : dead) ?? (await verdictOn(probe, context));
     verdicts.set(probe.id, verdict);
     const row = rowOf(probe, verdict, door);
     rows.push(row);
@@ -61,6 +60,7 @@ export async function runCheck(options: RunOptions): Promise<Run> {
     target,
     rows: rows.toSorted((a, b) => order(a.probe.id) - order(b.probe.id)),
     requests: door.asked,
+    incomplete: door.over,
     seconds: Math.round((clock.monotonic() - started) / 100) / 10,
     at,
   };
@@ -76,15 +76,32 @@ async function silence(context: CheckContext): Promise<Verdict | null> {
   if (answers.length === 0) return notTested(all[0]?.exchange.failure ?? 'the server does not answer');
   // A redirect is followed by nobody here, so what stands behind it was asked nothing.
   const isElsewhere = answers.every(({ status }) => status >= 300 && status < 400);
-  return isElsewhere ? notTested('every answer is a redirect', 'the URL that it leads to') : null;
+  if (isElsewhere) return notTested('every answer is a redirect', 'the URL that it leads to');
+  if (answers.some(looksLikeMcp)) return null;
+  const statuses = [...new Set(answers.map(({ status }) => status))].join(', ');
+  return notTested(
+    `no MCP server answers here, but something else does (${statuses})`,
+    'the URL of its endpoint',
+  );
 }
+
+/** A page for every request is no refusal, and whoever passes it has checked nothing. */
+function looksLikeMcp(exchange: Exchange): boolean {
+  return [401, 403, 429].includes(exchange.status) || rpcOf(exchange) !== null;
+}
+
+const more = 'a larger --time-limit';
 
 async function verdictOn(probe: Probe, context: CheckContext): Promise<Verdict> {
   const before = probe.after?.find((id) => context.verdict(id)?.verdict === 'fail');
   if (before !== undefined) return notTested(`${before} failed, so this would show nothing`);
   const { asked, answered } = context.door;
+  const ended = () => (context.door.over === null ? null : notTested(context.door.over, more));
   try {
-    const verdict = await probe.run(context);
+    // What was cut short may look like a pass or a failure, and is neither.
+    const verdict = ended() ?? (await probe.run(context));
+    const cut = ended();
+    if (cut !== null) return cut;
     // A single reset may be a refusal; silence throughout is not.
     const silent = context.door.asked > asked && context.door.answered === answered;
     return verdict.verdict === 'pass' && silent ? notTested('the server answered nothing of it') : verdict;

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/index.ts';
-import { reachesPrivateAddress } from '../outbound/index.ts';
+import { privateAddressesOf } from '../outbound/index.ts';
 import type { CheckContext, CheckInputs } from './context.ts';
 import { createDoor } from './door.ts';
 import type { Verdict } from './probe.ts';
@@ -13,6 +13,8 @@ export interface ContextOptions extends CheckInputs {
   /** Pause between requests; by default none to speak of on a private network, and a tenth of a second elsewhere. */
   readonly paceMs?: number;
   readonly version: string;
+  /** Ends the run at once: rows that it did not reach are not tested. */
+  readonly signal?: AbortSignal;
 }
 
 /** @param verdicts grows while rows run */
@@ -21,14 +23,18 @@ export async function openContext(
   verdicts: ReadonlyMap<string, Verdict>,
 ): Promise<CheckContext> {
   const { target, clock } = options;
-  const isPrivate = await reachesPrivateAddress(target);
+  const addresses = await privateAddressesOf(target);
+  const isPrivate = addresses.length > 0;
   const shared = new Map<unknown, Promise<unknown>>();
   const context: CheckContext = {
     ...options,
     isPrivate,
+    addresses,
     door: createDoor({
       target,
       isPrivate,
+      ...(isPrivate && { addresses }),
+      ...(options.signal && { signal: options.signal }),
       clock,
       secrets: secretsOf(options.tokens),
       paceMs: options.paceMs ?? (isPrivate ? 2 : 100),

@@ -6,6 +6,6 @@ export { revealed } from './headers.ts';
 export { publicLookup } from './lookup.ts';
 export { discoverProvider, type OauthRequests, oauthRequests } from './oauth.ts';
 export { type ProbeAnswer, type ProbeRequest, probe } from './probe.ts';
-export { reachesPrivateAddress, readTarget } from './target.ts';
+export { privateAddressesOf, reachesPrivateAddress, readTarget } from './target.ts';
 export { inspectTls, type TlsFacts } from './tls-facts.ts';
 export { type Delivery, type SignedHeaders, signWebhook } from './webhook.ts';

@@ -1,5 +1,5 @@
-import type { LookupAddress, LookupAllOptions } from 'node:dns';
-import type { LookupFunction } from 'node:net';
+import { type LookupAddress, type LookupAllOptions, lookup as systemLookup } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
 import { isPublicAddress } from './address.ts';
 import { OutboundError } from './error.ts';
 
@@ -24,4 +24,23 @@ export function publicLookup(resolve: Resolve): LookupFunction {
       return options.all ? callback(null, addresses) : callback(null, first.address, first.family);
     });
   };
+}
+
+/** Always these, whatever the name says by now. */
+export function pinnedLookup(pinned: readonly string[]): LookupFunction {
+  const addresses = pinned.map((address) => ({ address, family: isIP(address) }));
+  return (hostname, options, callback) => {
+    const [first] = addresses;
+    if (first === undefined) return callback(new OutboundError(`${hostname} has no address`), '', 0);
+    return options.all ? callback(null, addresses) : callback(null, first.address, first.family);
+  };
+}
+
+/** The look-up of one connection; none of our own where any address will do. */
+export function lookupFor(
+  reach: 'any' | 'public',
+  pinned: readonly string[] | undefined,
+): { lookup?: LookupFunction } {
+  if (reach === 'public') return { lookup: publicLookup(systemLookup) };
+  return pinned === undefined ? {} : { lookup: pinnedLookup(pinned) };
 }

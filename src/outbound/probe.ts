@@ -1,10 +1,9 @@
-import { lookup as systemLookup } from 'node:dns';
 import { type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import { isPublicAddress } from './address.ts';
 import { OutboundError } from './error.ts';
-import { publicLookup } from './lookup.ts';
+import { lookupFor } from './lookup.ts';
 
 /** One request on a connection of its own, as no ordinary client would send it. */
 export interface ProbeRequest {
@@ -23,6 +22,10 @@ export interface ProbeRequest {
   readonly maxBytes: number;
   /** Reading stops once this says yes: an event stream does not end by itself. */
   readonly enough?: (body: string) => boolean;
+  /** Of the URL's host, in place of what its name says: a name that changes its mind leads nowhere else. */
+  readonly addresses?: readonly string[];
+  /** Ends it at once. */
+  readonly signal?: AbortSignal;
 }
 
 export interface ProbeAnswer {
@@ -91,7 +94,8 @@ function open(wanted: ProbeRequest): ClientRequest {
     headers: all.flat(),
     agent: false,
     maxHeaderSize: maxHeaderBytes,
-    ...(wanted.reach === 'public' && { lookup: publicLookup(systemLookup) }),
+    ...lookupFor(wanted.reach, wanted.addresses),
+    ...(wanted.signal && { signal: wanted.signal }),
   });
 }
 

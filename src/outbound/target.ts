@@ -8,9 +8,17 @@ export function readTarget(text: string): URL | null {
   return url.username === '' && url.password === '' && url.hash === '' ? url : null;
 }
 
-/** Whether any address of it is not public: whoever typed that may be led to private addresses, nobody else. */
-export async function reachesPrivateAddress(target: URL): Promise<boolean> {
+/**
+ * The addresses of a private target: whoever typed that may be led to private addresses, nobody else. None where one of them is
+ * public: a name with addresses of both kinds would lead others there.
+ */
+export async function privateAddressesOf(target: URL): Promise<readonly string[]> {
   const host = target.hostname.replace(/^\[|\]$/g, '');
-  const addresses = await lookup(host, { all: true }).catch(() => []);
-  return addresses.some(({ address }) => !isPublicAddress(address));
+  const found = await lookup(host, { all: true }).catch(() => []);
+  const addresses = found.map(({ address }) => address);
+  return addresses.some(isPublicAddress) ? [] : addresses;
+}
+
+export async function reachesPrivateAddress(target: URL): Promise<boolean> {
+  return (await privateAddressesOf(target)).length > 0;
 }

@@ -1,9 +1,8 @@
-import { lookup as systemLookup } from 'node:dns';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { isPublicAddress } from './address.ts';
 import { OutboundError } from './error.ts';
-import { publicLookup } from './lookup.ts';
+import { lookupFor } from './lookup.ts';
 
 /** What a handshake shows. Nothing is sent over the connection. */
 export interface TlsFacts {
@@ -19,12 +18,14 @@ export interface TlsWanted {
   readonly url: URL;
   readonly reach: 'any' | 'public';
   readonly timeoutMs: number;
+  /** See `ProbeRequest`. */
+  readonly addresses?: readonly string[];
   /** Offers nothing newer: whether an old one is still taken. */
   readonly maxVersion?: 'TLSv1.1' | 'TLSv1.2';
 }
 
 /** @throws OutboundError when there is no handshake */
-export function inspectTls({ url, reach, timeoutMs, maxVersion }: TlsWanted): Promise<TlsFacts> {
+export function inspectTls({ url, reach, timeoutMs, maxVersion, addresses }: TlsWanted): Promise<TlsFacts> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (reach === 'public' && isIP(host) !== 0 && !isPublicAddress(host))
     return Promise.reject(new OutboundError(`${url.host} is not a public address`));
@@ -35,7 +36,7 @@ export function inspectTls({ url, reach, timeoutMs, maxVersion }: TlsWanted): Pr
     rejectUnauthorized: false,
     ...(isIP(host) === 0 && { servername: host }),
     ...(maxVersion && { minVersion: 'TLSv1' as const, maxVersion, ciphers: 'DEFAULT:@SECLEVEL=0' }),
-    ...(reach === 'public' && { lookup: publicLookup(systemLookup) }),
+    ...lookupFor(reach, addresses),
   };
   return new Promise((resolve, reject) => {
     const socket = connect(options);

@@ -123,7 +123,7 @@ describe('portcullis check, by its command line', () => {
     );
     assert.ok(!good.stdout.includes(clientSecret));
     const wrong = await check([...machine, '--client-secret', 'env:CI'], { env: { CI: 'wrong' } });
-    assert.equal(wrong.code, 1, wrong.stderr);
+    assert.equal(wrong.code, 3, wrong.stderr);
     const plain = await check([...machine, '--client-secret', clientSecret]);
     assert.equal(plain.code, 2);
     assert.ok(!plain.stderr.includes(clientSecret));

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import Draft4 from 'ajv-draft-04';
+import addFormats from 'ajv-formats';
 import {
   countingFindings,
   html,
@@ -32,7 +36,14 @@ const row: Row = {
   evidence: [{ sent: nasty, received: nasty }],
 };
 const now = Date.parse('2026-11-25T12:00:00Z');
-const run = { target: new URL('http://127.0.0.1:1/mcp'), rows: [row], requests: 1, seconds: 1, at: now };
+const run = {
+  target: new URL('http://127.0.0.1:1/mcp'),
+  rows: [row],
+  requests: 1,
+  incomplete: null,
+  seconds: 1,
+  at: now,
+};
 const report = (suppressions: readonly { row: string; reason: string; until: string }[] = []): Report =>
   reportOf(run, { version: '1.0.0', suppressions });
 
@@ -54,6 +65,26 @@ describe('reports of hostile text', () => {
     const text = markdown(report());
     assert.ok(text.includes('`````text'));
     assert.doesNotMatch(text.replace(/`````text[\s\S]*?`````/g, ''), /<script/);
+  });
+
+  it('SARIF is valid by the schema of OASIS, with findings, suppressions and an early end', () => {
+    const ajv = new Draft4.default({ strict: false, allErrors: true });
+    addFormats.default(ajv);
+    const schema = readFileSync(join(import.meta.dirname, 'sarif', 'sarif-schema-2.1.0.json'), 'utf8');
+    const validate = ajv.compile(JSON.parse(schema) as object);
+    const suppressed = report([{ row: 'A04', reason: 'our partners break on it', until: '2999-01-01' }]);
+    const untested: Row = {
+      ...row,
+      verdict: { verdict: 'not-tested', because: nasty, needs: '--login', evidence: [] },
+    };
+    const ended = reportOf(
+      { ...run, rows: [untested], incomplete: 'the run was stopped' },
+      { version: '1.0.0', suppressions: [] },
+    );
+    for (const one of [report(), suppressed, ended])
+      assert.ok(validate(JSON.parse(JSON.stringify(sarif(one)))), JSON.stringify(validate.errors));
+    const wrong = { ...sarif(report()), version: '2.0.0' };
+    assert.ok(!validate(JSON.parse(JSON.stringify(wrong))));
   });
 
   it('SARIF has what code scanning needs', () => {

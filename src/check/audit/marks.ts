@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { randomToken } from '../../base/index.ts';
 import type { CheckContext } from '../context.ts';
 import { openings } from '../discovery/openings.ts';
@@ -70,14 +69,15 @@ export async function lookFor(
   context: CheckContext,
   wanted: readonly Mark[],
 ): Promise<{ missing: readonly Mark[]; text: string } | null> {
-  const { audit, clock } = context;
+  const { audit, clock, door } = context;
   if (audit === null) return null;
   const started = clock.monotonic();
   for (;;) {
     const text = await audit.read();
     const missing = wanted.filter(({ signs }) => !signs.some((sign) => text.includes(sign)));
-    if (missing.length === 0 || clock.monotonic() - started > patienceMs) return { missing, text };
-    await wait(500);
+    if (missing.length === 0 || door.over !== null || clock.monotonic() - started > patienceMs)
+      return { missing, text };
+    await context.door.pause(500);
   }
 }
 

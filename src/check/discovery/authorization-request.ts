@@ -1,4 +1,4 @@
-import { randomToken, sha256Hex } from '../../base/index.ts';
+import { randomToken, Secret, sha256Hex } from '../../base/index.ts';
 import type { CheckContext } from '../context.ts';
 import { documentOf, type Exchange, headerOf, isRecord } from '../exchange.ts';
 import { serverMetadata } from './discovery.ts';
@@ -85,20 +85,28 @@ export async function register(
   const document = documentOf(exchange);
   const id = exchange.status === 201 || exchange.status === 200 ? document?.['client_id'] : undefined;
   if (typeof id !== 'string') return { exchange, client: null };
-  return { exchange, client: { id, redirectUri: loopbackRedirect, management: managementOf(document) } };
+  const management = managementOf(document, url);
+  if (management && management.token.length >= leastToken)
+    context.door.keep({ name: 'registration', secret: new Secret(management.token) });
+  return { exchange, client: { id, redirectUri: loopbackRedirect, management } };
 }
 
-function managementOf(document: unknown): SomeClient['management'] {
+/** Shorter words may stand anywhere. */
+const leastToken = 16;
+
+/** At the origin that registers: a request to delete something elsewhere is not sent because a server says so. */
+function managementOf(document: unknown, endpoint: string): SomeClient['management'] {
   if (!isRecord(document)) return null;
   const { registration_client_uri: url, registration_access_token: token } = document;
-  return typeof url === 'string' && typeof token === 'string' ? { url, token } : null;
+  if (typeof url !== 'string' || typeof token !== 'string') return null;
+  return URL.parse(url)?.origin === new URL(endpoint).origin ? { url, token } : null;
 }
 
 /** RFC 7592 section 2.3, where it is offered: what was registered for a test should not stay. */
 export async function unregister({ door }: CheckContext, { management }: SomeClient): Promise<boolean> {
-  if (management === null || URL.parse(management.url) === null) return false;
+  if (management === null) return false;
   const headers = [['Authorization', `Bearer ${management.token}`] as const];
-  const { status } = await door.ask({ url: management.url, method: 'DELETE', headers });
+  const { status } = await door.ask({ url: management.url, method: 'DELETE', headers, toIssuer: true });
   return status === 204;
 }
 

@@ -55,7 +55,7 @@ export async function discover(context: CheckContext): Promise<Discovery> {
   return { refused, challenge, atPath, atRoot, named, resource, servers };
 }
 
-async function serverOf(context: CheckContext, issuer: string): Promise<AuthorizationServer> {
+export async function serverOf(context: CheckContext, issuer: string): Promise<AuthorizationServer> {
   const url = URL.parse(issuer);
   if (url === null) return { issuer, metadata: null, tried: [] };
   const path = url.pathname.replace(/\/$/, '');

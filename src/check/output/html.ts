@@ -19,7 +19,7 @@ export function html(report: Report): string {
 <body>
 <main>
 <h1>Check of <code>${escaped(report.target)}</code></h1>
-<p>${summary.passed} passed, <strong>${summary.failed} failed</strong>, ${summary.notTested} not tested${summary.suppressed > 0 ? `, ${summary.suppressed} suppressed` : ''}. ${escaped(report.at)}, ${report.requests} requests in ${report.seconds} s.</p>
+<p>${summary.passed} passed, <strong>${summary.failed} failed</strong>, ${summary.notTested} not tested${summary.suppressed > 0 ? `, ${summary.suppressed} suppressed` : ''}. ${escaped(report.at)}, ${report.requests} requests in ${report.seconds} s.${report.incomplete === null ? '' : ` Not all was asked: ${escaped(report.incomplete)}.`}</p>
 <h2>Before it goes live</h2>
 <table>
 ${report.guide.map(({ number, text, verdict, because }) => `<tr class="${verdict}"><td>${number}</td><th scope="row">${escaped(text)}</th><td>${verdict}</td><td>${verdict === 'pass' ? '' : escaped(because)}</td></tr>`).join('\n')}

@@ -9,7 +9,7 @@ export function markdown(report: Report): string {
   return [
     `# Check of ${code(report.target)}`,
     '',
-    `${summary.passed} passed, ${summary.failed} failed, ${summary.notTested} not tested${summary.suppressed > 0 ? `, ${summary.suppressed} suppressed` : ''}.`,
+    `${summary.passed} passed, ${summary.failed} failed, ${summary.notTested} not tested${summary.suppressed > 0 ? `, ${summary.suppressed} suppressed` : ''}.${report.incomplete === null ? '' : ` Not all was asked: ${report.incomplete}.`}`,
     '',
     '| | before it goes live | | |',
     '|---|---|---|---|',

@@ -48,7 +48,7 @@ export function sarif(report: Report): object {
         automationDetails: { id: `portcullis-check/${report.target}` },
         invocations: [
           {
-            executionSuccessful: true,
+            executionSuccessful: report.incomplete === null,
             startTimeUtc: report.at,
             toolExecutionNotifications: report.rows
               .filter(({ verdict }) => verdict === 'not-tested')

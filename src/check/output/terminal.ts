@@ -17,6 +17,7 @@ export function terminalLines(report: Report, style: Style): string[] {
   return [
     style.strong(report.target),
     `${summary.passed} passed, ${summary.failed} failed, ${summary.notTested} not tested${suppressed}; ${report.requests} requests in ${report.seconds} s`,
+    ...(report.incomplete === null ? [] : [`not all was asked: ${report.incomplete}`]),
     '',
     style.strong('Before it goes live'),
     ...report.guide.flatMap(({ number, text, verdict, because }) => [

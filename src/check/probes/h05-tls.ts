@@ -3,7 +3,7 @@ import { inspectTls, type TlsFacts } from '../../outbound/index.ts';
 import type { CheckContext } from '../context.ts';
 import { type Exchange, headerOf, isSuccess } from '../exchange.ts';
 import { mcpAsk } from '../mcp.ts';
-import { fail, type Probe, type Problem, pass, verdictOf } from '../probe.ts';
+import { fail, notTested, type Probe, type Problem, pass, verdictOf } from '../probe.ts';
 
 const timeoutMs = 5_000;
 const halfYear = 15_768_000;
@@ -15,6 +15,8 @@ export const tls: Probe = {
   mode: 'none',
   reference: 'OAuth 2.1 section 1.5; RFC 6797; RFC 9325',
   guideItems: [11],
+  // A certificate that nobody trusts is why nothing is answered.
+  beforeAnswers: true,
   why: 'A token that crosses the network in the clear belongs to everyone on the way, also when the answer is only a redirect.',
   remedy: {
     words:
@@ -25,6 +27,8 @@ export const tls: Probe = {
   },
   async run(context) {
     const { target } = context;
+    if (target.protocol === 'http:' && context.door.answered === 0)
+      return notTested('the server does not answer');
     if (target.protocol === 'https:') return overTls(context);
     const loopback = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(target.hostname);
     if (loopback) return pass('plain HTTP, but on loopback alone');
@@ -37,13 +41,14 @@ async function overTls(context: CheckContext) {
   const problems: Problem[] = [];
   const evidence: Exchange[] = [];
   const facts = await factsOf(context);
+  if (typeof facts === 'string' && !/ERR_SSL|EPROTO/.test(facts)) return notTested(facts);
   if (typeof facts === 'string') problems.push({ text: `no handshake: ${facts}` });
   else if (facts.untrusted) problems.push({ text: `the certificate is not trusted: ${facts.untrusted}` });
   if (typeof (await factsOf(context, 'TLSv1.1')) !== 'string')
     problems.push({ text: 'TLS 1.1 or older is taken', severity: 'medium' });
   const secure = await context.door.ask(mcpAsk({ method: 'tools/list', era: 'modern' }));
   const hsts = /max-age="?(\d+)/i.exec(headerOf(secure, 'strict-transport-security') ?? '')?.[1];
-  if (hsts === undefined || Number(hsts) < halfYear) {
+  if (secure.status !== 0 && (hsts === undefined || Number(hsts) < halfYear)) {
     problems.push({ text: 'no Strict-Transport-Security of at least half a year', severity: 'low' });
     evidence.push(secure);
   }
@@ -56,12 +61,18 @@ async function overTls(context: CheckContext) {
 }
 
 async function factsOf(
-  { target, isPrivate }: CheckContext,
+  { target, isPrivate, addresses }: CheckContext,
   maxVersion?: 'TLSv1.1',
 ): Promise<TlsFacts | string> {
   const reach = isPrivate ? 'any' : 'public';
   try {
-    return await inspectTls({ url: target, reach, timeoutMs, ...(maxVersion && { maxVersion }) });
+    return await inspectTls({
+      url: target,
+      reach,
+      timeoutMs,
+      ...(isPrivate && { addresses }),
+      ...(maxVersion && { maxVersion }),
+    });
   } catch (error) {
     return messageOf(error);
   }

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { CheckContext } from '../context.ts';
 import { headerOf } from '../exchange.ts';
 import { flood } from '../flood.ts';
@@ -41,7 +40,7 @@ export const burst: Probe = {
       problems.push({ text: 'Retry-After is no time in the future', severity: 'medium' });
     if (problems.length > 0 || !(seconds <= 65))
       return verdictOf(problems, `429 after ${sent} requests`, [limited]);
-    await wait(seconds * 1000);
+    await context.door.pause(seconds * 1000);
     const after = await client.send('tools/list');
     if (after.status === 429)
       return fail({ text: 'Retry-After is not true: still 429 when it is over', severity: 'medium' }, [

@@ -1,3 +1,4 @@
+import { Secret } from '../../base/index.ts';
 import { notTested, type Probe } from '../probe.ts';
 import { forged } from '../tokens/forge.ts';
 import { goodTokenWorks } from '../tokens/good.ts';
@@ -19,6 +20,8 @@ export const flippedSignature: Probe = {
     const text = context.tokens.tokens.good?.secret.reveal() ?? '';
     const parts = text.split('.');
     const changed = flip(text, text.length - 8);
+    // One character away from the token itself: nobody is to read it in a report.
+    context.door.keep({ name: 'changed', secret: new Secret(changed) });
     const trials = [{ what: 'a character of the signature changed', token: forged(changed) }];
     if (parts.length !== 3)
       return allRefused(context, [{ what: 'a character changed', token: forged(changed) }]);

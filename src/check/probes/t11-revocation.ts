@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { guarded } from '../discovery/openings.ts';
 import { fail, notTested, type Probe, pass } from '../probe.ts';
 import { revoke } from '../tokens/authorization-requests.ts';
@@ -41,14 +40,18 @@ export const revocation: Probe = {
     if (!(await revoke(context, revocable)))
       return notTested('the issuer does not revoke the token (RFC 7009)');
     const started = context.clock.monotonic();
-    for (let passed = 0; passed < longestMs; passed = context.clock.monotonic() - started) {
+    for (
+      let passed = 0;
+      passed < longestMs && context.door.over === null;
+      passed = context.clock.monotonic() - started
+    ) {
       const { kind, exchange } = await tryToken(context, revocable, request);
       const seconds = Math.round((context.clock.monotonic() - started) / 100) / 10;
       if (kind === 'refused') {
         const text = `refused ${seconds} s after it was revoked`;
         return passed <= goodMs ? pass(text, [exchange]) : fail(text, [exchange]);
       }
-      await wait(250);
+      await context.door.pause(250);
     }
     return fail(`still taken ${longestMs / 1000} s after it was revoked`);
   },

@@ -13,6 +13,8 @@ export interface LoginOptions {
   readonly clientId: string | null;
   /** An https URL with the check’s own metadata (CIMD), where the person publishes one. */
   readonly clientMetadataUrl: string | null;
+  /** Named by the person; null: the one that the target names. */
+  readonly issuer: string | null;
   /** Scopes to ask for in place of those that the server names. */
   readonly scope: string | null;
   /** Shows the address to open. Nothing is opened by force. */
@@ -25,7 +27,8 @@ export interface LoginOptions {
  * @throws OperationError that says what the server or the person did
  */
 export async function logIn(context: CheckContext, options: LoginOptions): Promise<TokenSet> {
-  const issuer = await issuerOf(context);
+  const issuer = await issuerOf(context, options.issuer);
+  refuseMixUp(issuer);
   const catcher = await openCatcher();
   try {
     const client = await clientFor(issuer, catcher.redirectUri, options);
@@ -86,6 +89,22 @@ async function authorize(
     refreshToken: tokens.refresh_token === undefined ? null : named('refresh', tokens.refresh_token),
     disposable: true,
   };
+}
+
+/**
+ * The target may name an issuer of its own making, whose sign-in page is that of another one: the code that comes back would then go
+ * to the wrong token endpoint (RFC 9207 section 1). With iss in the answer the library sees it.
+ */
+function refuseMixUp({ server, isNamed }: Issuer): void {
+  const [page, endpoint] = [server.authorization_endpoint, server.token_endpoint].map((url) =>
+    URL.parse(url ?? ''),
+  );
+  if (isNamed || server.authorization_response_iss_parameter_supported === true) return;
+  if (!page || !endpoint || page.origin === endpoint.origin) return;
+  throw new OperationError(
+    `the sign-in page is at ${page.origin}, and the code would go to ${endpoint.origin}`,
+    { hint: `if both belong to ${server.issuer}, add --issuer ${server.issuer}` },
+  );
 }
 
 async function clientFor(
@@ -160,10 +179,20 @@ async function openCatcher(): Promise<Catcher> {
 /** A token for the check itself, without anybody who signs in (RFC 6749 section 4.4). */
 export async function clientCredentials(
   context: CheckContext,
-  client: { readonly id: string; readonly secret: Secret; readonly scope: string | null },
+  client: {
+    readonly id: string;
+    readonly secret: Secret;
+    readonly scope: string | null;
+    readonly issuer: string | null;
+  },
 ): Promise<TokenSet> {
-  const issuer = await issuerOf(context);
+  const issuer = await issuerOf(context, client.issuer);
   const { server } = issuer;
+  // The secret is that of one issuer, and which one a target names is its own word.
+  if (!issuer.isNamed && new URL(server.issuer).origin !== context.target.origin)
+    throw new OperationError(`the client secret would go to ${server.issuer}, which the server names`, {
+      hint: `if the client is registered there, add --issuer ${server.issuer}`,
+    });
   const scope = client.scope ?? issuer.scope;
   try {
     const answer = await oauth.clientCredentialsGrantRequest(

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { CheckContext } from '../context.ts';
 import { guarded } from '../discovery/openings.ts';
 import type { NamedSecret } from '../evidence.ts';
@@ -24,7 +23,7 @@ export async function tryToken(
 ): Promise<Reception> {
   let exchange = await context.door.ask(mcpAsk({ ...request, token }));
   if (exchange.status === 429) {
-    await wait(waitMs(headerOf(exchange, 'retry-after')));
+    await context.door.pause(waitMs(headerOf(exchange, 'retry-after')));
     exchange = await context.door.ask(mcpAsk({ ...request, token }));
   }
   if (exchange.status === 401) return { kind: 'refused', exchange };

@@ -14,6 +14,7 @@ import {
   type TokenSet,
 } from '../../check/index.ts';
 import { type CommandContext, type Given, UsageError } from '../command.ts';
+import { visible } from '../visible.ts';
 import { readText } from './files.ts';
 
 export interface Credentials {
@@ -71,10 +72,16 @@ async function tokensFromFile(file: string, context: CommandContext): Promise<To
 async function login(given: Given, { output }: CommandContext, options: ContextOptions): Promise<TokenSet> {
   return logIn(await openContext(options, new Map()), {
     clientId: given.text('client-id') ?? null,
+    issuer: given.text('issuer') ?? null,
     clientMetadataUrl: given.text('client-metadata-url') ?? null,
     scope: given.text('scope') ?? null,
     waitMs: 300_000,
-    show: (url) => output.note(`Sign in here, in a browser on this machine:\n\n  ${url}\n`),
+    show: (url) =>
+      output.note(
+        visible(
+          `The token of this sign-in at ${new URL(url).host} goes to ${options.target.href}.\nOpen, in a browser on this machine:\n\n  ${url}\n`,
+        ),
+      ),
   });
 }
 
@@ -87,7 +94,8 @@ async function machine(given: Given, context: CommandContext, options: ContextOp
     );
   const secret = await secretFrom(reference, context);
   const opened = await openContext(options, new Map());
-  return clientCredentials(opened, { id, secret, scope: given.text('scope') ?? null });
+  const [scope, issuer] = [given.text('scope') ?? null, given.text('issuer') ?? null];
+  return clientCredentials(opened, { id, secret, scope, issuer });
 }
 
 /** Never the secret itself: arguments of a process can be read by everybody on the machine. */

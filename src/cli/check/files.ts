@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { messageOf, OperationError } from '../../base/index.ts';
+import { messageOf } from '../../base/index.ts';
 import { type CommandContext, UsageError } from '../command.ts';
 
 const mostCharacters = 16 * 1024 * 1024;
@@ -16,6 +16,6 @@ export async function readText(file: string, option: string, { cwd }: CommandCon
 
 export async function writeText(file: string, text: string, { cwd }: CommandContext): Promise<void> {
   await writeFile(resolve(cwd, file), text).catch((error: unknown) => {
-    throw new OperationError(`${file} cannot be written: ${messageOf(error)}`);
+    throw new UsageError(`${file} cannot be written: ${messageOf(error)}`, 'name a file that can be');
   });
 }

@@ -8,6 +8,7 @@ export const checkOptions: Readonly<Record<string, OptionSpec>> = {
   'client-metadata-url': { value: 'URL', help: 'sign in as the client of this metadata document (CIMD)' },
   'client-credentials': { help: 'get a token without a person, with --client-id and --client-secret' },
   'client-secret': { value: 'env:NAME|file:PATH', help: 'the secret of --client-id' },
+  issuer: { value: 'URL', help: 'the issuer to sign in at; needed where a secret goes to another host' },
   scope: { value: 'SCOPES', help: 'scopes to ask for; by default those that the server names' },
   'token-stdin': { help: 'read a good token from standard input' },
   tokens: { value: 'FILE', help: 'good and bad tokens by name, as JSON' },

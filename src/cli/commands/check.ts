@@ -1,4 +1,4 @@
-import { messageOf } from '../../base/index.ts';
+import { ConfigurationError, messageOf } from '../../base/index.ts';
 import {
   type ContextOptions,
   countingFindings,
@@ -24,7 +24,7 @@ import {
   toolsOf,
 } from '../check/inputs.ts';
 import { checkOptions } from '../check/options.ts';
-import { formatOf, printReport } from '../check/print.ts';
+import { type Format, formatOf, printReport } from '../check/print.ts';
 import {
   type Command,
   type CommandContext,
@@ -33,6 +33,7 @@ import {
   type Given,
   UsageError,
 } from '../command.ts';
+import { reportFailure } from '../failure.ts';
 import { version } from '../version.ts';
 import { visible } from '../visible.ts';
 
@@ -49,29 +50,57 @@ export const check: Command = {
   async run(given, context) {
     const format = formatOf(given, context);
     const targets = await targetsOf(given, context);
-    if (targets.length > 1 && (given.text('output') || given.text('write-lock')))
-      throw new UsageError('--output and --write-lock are for one URL', 'check that one alone');
-    if (given.has('host-list') && (given.has('tokens') || given.has('token-stdin')))
-      throw new UsageError(
-        'a token is for one server: it is not sent to a list of hosts',
-        'use --login, or check that one alone',
-      );
+    refuseForMany(given, targets.length, format);
     const codes: ExitCode[] = [];
+    const stop = new AbortController();
     for (const target of targets) {
-      const { report, failOn } = await checkOne(target, given, context);
-      await printReport(report, format, given, context);
-      codes.push(exitCodeOf(report, failOn));
+      codes.push(await codeOf(target, { given, context, format, stop }));
+      if (stop.signal.aborted) break;
     }
     return worstOf(codes);
   },
 };
+
+/** What is for one server, or makes one document. */
+function refuseForMany(given: Given, targets: number, format: Format): void {
+  if (targets > 1 && (given.text('output') || given.text('write-lock')))
+    throw new UsageError('--output and --write-lock are for one URL', 'check that one alone');
+  if (targets > 1 && ['sarif', 'junit', 'html'].includes(format))
+    throw new UsageError(`--format ${format} is one document for one URL`, 'write --format json or markdown');
+  const one = ['tokens', 'token-stdin', 'client-credentials'].find((way) => given.has(way));
+  if (given.has('host-list') && one !== undefined)
+    throw new UsageError(
+      'a token or secret is for one server: it is not sent to a list of hosts',
+      'use --login, or check that one alone',
+    );
+}
+
+interface Round {
+  readonly given: Given;
+  readonly context: CommandContext;
+  readonly format: Format;
+  readonly stop: AbortController;
+}
+
+/** What goes wrong with one server is said, is no finding, and does not keep the next from being checked. */
+async function codeOf(target: URL, { given, context, format, stop }: Round): Promise<ExitCode> {
+  try {
+    const { report, failOn } = await checkOne(target, { given, context, stop });
+    await printReport(report, format, given, context);
+    return exitCodeOf(report, failOn);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof ConfigurationError) throw error;
+    reportFailure(error, context.output, context.json);
+    return exitCodes.untestable;
+  }
+}
 
 interface Checked {
   readonly report: Report;
   readonly failOn: Severity;
 }
 
-async function checkOne(target: URL, given: Given, context: CommandContext): Promise<Checked> {
+async function checkOne(target: URL, { given, context, stop }: Omit<Round, 'format'>): Promise<Checked> {
   const [suppressions, failOn, rows] = [
     await suppressionsOf(given, context),
     severityOf(given),
@@ -99,16 +128,31 @@ async function checkOne(target: URL, given: Given, context: CommandContext): Pro
   try {
     const file = given.text('write-lock');
     if (file !== undefined) await writeText(file, await writeLock(options), context);
-    const run = await runCheck({
-      ...options,
-      ...rows,
-      onProgress: (progress) => {
-        if (context.output.interactive) context.output.note(visible(progressLine(progress)));
-      },
-    });
+    const run = await stoppable(stop, () =>
+      runCheck({
+        ...options,
+        ...rows,
+        signal: stop.signal,
+        onProgress: (progress) => {
+          if (context.output.interactive) context.output.note(visible(progressLine(progress)));
+        },
+      }),
+    );
     return { report: reportOf(run, { version: version(), suppressions }), failOn };
   } finally {
     await lab?.close().catch((error: unknown) => context.output.note(messageOf(error)));
+  }
+}
+
+/** The first SIGINT or SIGTERM leaves what was found so far; the second ends the process, as ever. */
+async function stoppable<T>(stop: AbortController, work: () => Promise<T>): Promise<T> {
+  const ask = (): void => stop.abort();
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, ask);
+  try {
+    return await work();
+  } finally {
+    for (const signal of signals) process.removeListener(signal, ask);
   }
 }
 
@@ -116,7 +160,8 @@ function exitCodeOf(report: Report, failOn: Severity): ExitCode {
   const { passed, failed, suppressed } = report.summary;
   if (passed + failed + suppressed === 0) return exitCodes.untestable;
   const counts = countingFindings(report, failOn).length + report.expiredSuppressions.length;
-  return counts > 0 ? exitCodes.failed : exitCodes.ok;
+  if (counts > 0) return exitCodes.failed;
+  return report.incomplete === null ? exitCodes.ok : exitCodes.untestable;
 }
 
 /** Of several servers: findings first, then what could not be tested. */

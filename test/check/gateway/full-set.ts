@@ -97,6 +97,7 @@ export async function startFullSet(more: Record<string, unknown> = {}): Promise<
 
 async function signIn(options: RunOptions, person: typeof alice) {
   return logIn(await openContext(options, new Map()), {
+    issuer: null,
     clientId: null,
     clientMetadataUrl: null,
     scope: 'mcp:tools:read mcp:tools:write mcp:tools:admin mcp:resources:read',
