@@ -61,8 +61,8 @@ export function redact(text: string, secrets: readonly NamedSecret[]): string {
   for (const { name, secret } of secrets) {
     const value = secret.reveal();
     if (value.length <= 3) continue;
-    for (const form of formsOf(value)) shown = shown.replaceAll(form, `[${name} token]`);
-    shown = withoutHalf(shown, value, `[${name} token]`);
+    const instead = `[${name} token]`;
+    for (const form of formsOf(value)) shown = withoutHalf(shown.replaceAll(form, instead), form, instead);
   }
   return shown
     .replace(/eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?/g, '[JWT]')
@@ -75,7 +75,9 @@ export function redact(text: string, secrets: readonly NamedSecret[]): string {
 
 /** As it is, as it stands in a URL or a form, and as Basic credentials or an echo may encode it. */
 function formsOf(value: string): Set<string> {
-  const base64 = Buffer.from(value).toString('base64').replace(/=+$/, '');
+  // Whole groups alone: what stands behind it in the same text changes the last one.
+  const bytes = Buffer.from(value);
+  const base64 = bytes.subarray(0, bytes.length - (bytes.length % 3)).toString('base64');
   const all = [value, encodeURIComponent(value), new URLSearchParams([['', value]]).toString().slice(1)];
   return new Set([
     ...all,

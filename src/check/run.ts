@@ -49,8 +49,9 @@ export async function runCheck(options: RunOptions): Promise<Run> {
   const chosen = allProbes.filter(({ id }) => only === undefined || only.includes(id));
   const rows: Row[] = [];
   const dead = await silence(context);
+  const nothing = door.answered === 0;
   for (const probe of chosen) {
-    const verdict = (probe.beforeAnswers === true ? null : dead) ?? (await verdictOn(probe, context));
+    const verdict = (probe.beforeAnswers && nothing ? null : dead) ?? (await verdictOn(probe, context));
     verdicts.set(probe.id, verdict);
     const row = rowOf(probe, verdict, door);
     rows.push(row);

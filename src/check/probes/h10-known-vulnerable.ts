@@ -48,7 +48,7 @@ function bannersOf(exchange: Exchange): Banner[] {
     result?.['serverInfo'] ?? (isRecord(meta) ? meta['io.modelcontextprotocol/serverInfo'] : undefined);
   if (!isRecord(info) || typeof info['name'] !== 'string' || typeof info['version'] !== 'string')
     return headers;
-  return [...headers, { name: info['name'].slice(0, 100), version: info['version'].slice(0, 50) }];
+  return [...headers, { name: info['name'], version: info['version'] }];
 }
 
 function problemsOf({ name, version }: Banner): Problem[] {
