@@ -12,7 +12,16 @@ const asking = {
 };
 
 function rules(count: number, last: Partial<ToolRuleConfig>): ToolRuleConfig[] {
-  const blank = { server: null, hint: null, when: null, scope: null, limit: null, confirm: null, show: null };
+  const blank = {
+    server: null,
+    hint: null,
+    when: null,
+    scope: null,
+    limit: null,
+    confirm: null,
+    show: null,
+    capture: null,
+  };
   return Array.from({ length: count }, (_, index) => ({
     ...blank,
     match: index === count - 1 ? '*' : `tool_${index}_*`,

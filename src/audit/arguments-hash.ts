@@ -1,6 +1,6 @@
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { sha256Hex } from '../base/index.ts';
-import type { JsonObject } from '../protocol/index.ts';
+import type { Json, JsonObject } from '../protocol/index.ts';
 import { argumentsForm, argumentsHash } from './hash.ts';
 import type { HashingKey } from './keys.ts';
 
@@ -21,29 +21,76 @@ const keyBytes = 32;
  * who has the trail and a guess cannot test the guess, and nobody can tell that two organizations sent the same. Arguments
  * without such a form are marked by `hmac-sha256-raw`; see `argumentsHash`.
  */
-export function keyedHasher({ id, key }: HashingKey): ArgumentsHasher {
-  const derived = new Map<string, Uint8Array>();
-  const keyFor = (organization: string): Uint8Array => {
-    const known = derived.get(organization);
-    if (known) return known;
-    // Hashed: the info of HKDF is bounded, and what a token states is not.
-    const info = `portcullis arguments v1\n${sha256Hex(organization)}`;
-    const made = new Uint8Array(hkdfSync('sha256', key, '', info, keyBytes));
-    if (derived.size >= mostOrganizations) derived.clear();
-    derived.set(organization, made);
-    return made;
-  };
+export function keyedHasher(hashing: HashingKey): ArgumentsHasher {
+  const { id } = hashing;
+  const keyFor = keysFor(hashing, 'portcullis arguments v1');
   return (call) => {
     const form = argumentsForm(call.arguments);
     if (!form) return 'unhashable';
     // "arguments" sorts before "tool": this is the canonical form of both together.
     const text = `{"arguments":${form.text},"tool":${JSON.stringify(call.tool)}}`;
-    const hex = createHmac('sha256', keyFor(call.organization ?? ''))
-      .update(text)
-      .digest('hex');
+    const hex = createHmac('sha256', keyFor(call.organization)).update(text).digest('hex');
     return `${form.kind === 'jcs' ? 'hmac-sha256' : 'hmac-sha256-raw'}:${id}:${hex}`;
   };
 }
+
+/** The keys of the organizations for one purpose: what was hashed for another cannot be taken for it. */
+function keysFor({ key }: HashingKey, purpose: string): (organization: string | null) => Uint8Array {
+  const derived = new Map<string, Uint8Array>();
+  return (named) => {
+    const organization = named ?? '';
+    const known = derived.get(organization);
+    if (known) return known;
+    // Hashed: the info of HKDF is bounded, and what a token states is not.
+    const info = `${purpose}\n${sha256Hex(organization)}`;
+    const made = new Uint8Array(hkdfSync('sha256', key, '', info, keyBytes));
+    if (derived.size >= mostOrganizations) derived.clear();
+    derived.set(organization, made);
+    return made;
+  };
+}
+
+/** `hmac-sha256:<key id>:<hex>` over the RFC 8785 form of one value, the same whichever tool and field it stands in. */
+export type ValueHasher = (value: Json, organization: string | null) => string;
+
+export function keyedValueHasher(hashing: HashingKey): ValueHasher {
+  const keyFor = keysFor(hashing, 'portcullis value v1');
+  return (value, organization) => {
+    const form = argumentsForm({ value });
+    if (!form) return 'unhashable';
+    const hex = createHmac('sha256', keyFor(organization)).update(form.text).digest('hex');
+    return `${form.kind === 'jcs' ? 'hmac-sha256' : 'hmac-sha256-raw'}:${hashing.id}:${hex}`;
+  };
+}
+
+/** The hash of an answer, as it goes out. */
+export interface ResultHash {
+  update(bytes: Uint8Array): void;
+  digest(): string;
+}
+
+export type ResultHasher = (organization: string | null) => ResultHash;
+
+/** `hmac-sha256:<key id>:<hex>` over bytes. */
+export function keyedResultHasher(hashing: HashingKey): ResultHasher {
+  const keyFor = keysFor(hashing, 'portcullis result v1');
+  return (organization) => {
+    const hmac = createHmac('sha256', keyFor(organization));
+    return {
+      update: (bytes) => void hmac.update(bytes),
+      digest: () => `hmac-sha256:${hashing.id}:${hmac.digest('hex')}`,
+    };
+  };
+}
+
+/** `sha256:<hex>` over bytes. */
+export const plainResultHasher: ResultHasher = () => {
+  const hash = createHash('sha256');
+  return {
+    update: (bytes) => void hash.update(bytes),
+    digest: () => `sha256:${hash.digest('hex')}`,
+  };
+};
 
 /** Names a token by a keyed hash. */
 export function keyedReference({ id, key }: HashingKey): (token: string) => string {

@@ -2,9 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, type Log, messageOf, OperationError } from '../base/index.ts';
-import type { AuditCopyConfig, PostgresConfig } from '../config/index.ts';
+import type { AuditCopyConfig, AuditorKey, PostgresConfig } from '../config/index.ts';
 import { postgresPlace } from '../store/index.ts';
-import { keyedHasher, keyedReference, plainHasher } from './arguments-hash.ts';
+import {
+  keyedHasher,
+  keyedReference,
+  keyedResultHasher,
+  keyedValueHasher,
+  plainHasher,
+  plainResultHasher,
+} from './arguments-hash.ts';
+import { createCapture } from './capture/capture.ts';
+import { createSeal } from './capture/sealed.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { CopyState } from './copies/copier.ts';
 import { type CopyMeans, createCopies } from './copies/create.ts';
@@ -44,6 +53,8 @@ export interface AuditTrailOptions {
   readonly whenStoreFails?: 'refuse' | 'go on';
   /** Keyed by default. */
   readonly argumentsHash?: 'hmac-sha256' | 'sha256';
+  /** Who may read arguments that are captured `encrypted`; null, or none given: nobody, and such calls are refused. */
+  readonly auditorKey?: AuditorKey | null;
   /** A signed checkpoint after so many entries, or so long; 10,000 and 10 s by default. */
   readonly checkpoints?: { readonly everyRecords?: number; readonly everyMs?: number };
   /** Where checkpoints are kept, beside the data directory. */
@@ -73,6 +84,8 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Open
   const stamp = createStamp(clock, `${hostname()}:${process.pid}`);
   const keys = openAuditKeys(options.dataDir, clock);
   const [hashingKey] = keys.hashing;
+  const seal = options.auditorKey ? await createSeal(options.auditorKey) : null;
+  const plain = options.argumentsHash === 'sha256';
   if (!hashingKey) throw new OperationError('the audit trail has no key to hash with');
   const checkpointer = new Checkpointer({
     writer: id,
@@ -111,7 +124,12 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Open
   const tell = trail.event;
   return {
     ...trail,
-    hashArguments: options.argumentsHash === 'sha256' ? plainHasher : keyedHasher(hashingKey),
+    capture: createCapture({
+      hashArguments: plain ? plainHasher : keyedHasher(hashingKey),
+      hashValue: keyedValueHasher(hashingKey),
+      seal,
+    }),
+    hashResult: plain ? plainResultHasher : keyedResultHasher(hashingKey),
     reference: keyedReference(hashingKey),
     async close() {
       copies.stopBlocking();
@@ -136,7 +154,7 @@ export function checkpointDirectory(dataDir: string): string {
   return join(dataDir, 'audit-checkpoints');
 }
 
-function trailOf(writer: Writer, stamp: Stamp): Omit<AuditTrail, 'hashArguments' | 'reference'> {
+function trailOf(writer: Writer, stamp: Stamp): Omit<AuditTrail, 'capture' | 'hashResult' | 'reference'> {
   return {
     // `async`: whatever goes wrong while a record is made rejects, and the call does not leave.
     async intent(record, { destructive = true } = {}) {

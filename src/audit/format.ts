@@ -1,5 +1,6 @@
 import { neutralText } from '../base/index.ts';
 import type { StoredEntry, StoredEvent, StoredRecord } from './query.ts';
+import { longest } from './values.ts';
 
 /**
  * One line for a person, about 100 columns wide. Safe on a terminal whatever the file holds: rows are made neutral again
@@ -12,7 +13,7 @@ export function formatRecord(entry: StoredEntry): string {
 /** One line of JSON under the record's own names, without the newline. Safe on a terminal too. */
 export function formatJsonLine(entry: StoredEntry): string {
   return JSON.stringify(entry, (_name, value: unknown) =>
-    typeof value === 'string' ? neutralText(value, 4_096) : value,
+    typeof value === 'string' ? neutralText(value, longest.arguments) : value,
   );
 }
 

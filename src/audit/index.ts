@@ -1,5 +1,6 @@
-export type { HashedCall } from './arguments-hash.ts';
+export type { ResultHash } from './arguments-hash.ts';
 export { type BoundedEvents, createBoundedEvents } from './bounded-events.ts';
+export type { Captured, CapturedCall } from './capture/capture.ts';
 export type { CopyState } from './copies/copier.ts';
 export type { CopyMeans } from './copies/create.ts';
 export { type AuditTrailOptions, createAuditTrail, type OpenAuditTrail } from './create.ts';

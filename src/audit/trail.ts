@@ -1,4 +1,5 @@
-import type { HashedCall } from './arguments-hash.ts';
+import type { ResultHash } from './arguments-hash.ts';
+import type { Captured, CapturedCall } from './capture/capture.ts';
 import type { AuditEntry } from './entry.ts';
 import type { AuditResult, AuditResultClass } from './results.ts';
 
@@ -22,8 +23,13 @@ export interface AuditTrail {
   outcome(record: AuditRecord): void;
   /** Something that is not a call: sign-in, registration, consent, token, reload, start, stop. */
   event(event: AuditEvent): void;
-  /** Of a call's arguments, as configured: `hmac-sha256:<key id>:<hex>` or `sha256:<hex>`. */
-  hashArguments(call: HashedCall): string;
+  /**
+   * What a call's records say of its arguments: nothing but `call.capture` of them. Gives a promise only where they are encrypted;
+   * it rejects when that fails, and then the call MUST NOT leave.
+   */
+  capture(call: CapturedCall): Captured | Promise<Captured>;
+  /** Of the bytes of an answer, as they are sent on. Keyed as the arguments are, and never equal to their hash. */
+  hashResult(organization: string | null): ResultHash;
   /** Names a token that has no `jti`: the same for the same token, and of no use to whoever reads it. */
   reference(token: string): string;
   /**

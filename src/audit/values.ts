@@ -1,4 +1,4 @@
-import { neutralText, redact } from '../base/index.ts';
+import { isSecretName, neutralText, redact } from '../base/index.ts';
 
 // One value of an entry each: bounded, neutral, free of what looks like a credential, and of the declared type whatever
 // was passed, since one value that the store refuses would hold up all that follow.
@@ -15,7 +15,7 @@ export const longest = {
   detail: 500,
   target: 500,
   tool_name: 200,
-  arguments: 16_384,
+  arguments: 72_000,
   other: 300,
 } as const;
 const mostNames = 64;
@@ -27,6 +27,11 @@ export function text(value: unknown, limit: number = longest.other): string | nu
   if (typeof value !== 'string') return null;
   // The window is wider than the limit so that a credential which crosses the limit is still seen whole enough.
   return neutralText(redact(value.length > limit * 2 ? value.slice(0, limit * 2) : value), limit);
+}
+
+/** `text` of what is text. */
+export function shownText(value: string, limit: number = Number.MAX_SAFE_INTEGER): string {
+  return text(value, limit) ?? '';
 }
 
 const seen = new Map<string, string>();
@@ -84,11 +89,38 @@ export function data(value: unknown): Readonly<Record<string, Scalar | null>> {
 
 /** RFC 7516 section 7.1: five parts. Ours, and unreadable for whoever has no key. */
 const compactJwe = /^[\w-]+\.[\w-]*\.[\w-]+\.[\w-]+\.[\w-]+$/;
+/** Of captured arguments that are not encrypted. */
+const longestExcerpt = 16_384;
 
-/** Arguments as they were captured: a JWE stays whole, else it is nothing. */
+/**
+ * Arguments as they were captured: a JWE, or JSON whose strings are clean already, stay as they are. Half of either would be nothing,
+ * and what looks like a credential from one string into the next would be mended to what is no JSON.
+ */
 export function captured(value: unknown): string | null {
   if (typeof value !== 'string') return null;
-  return compactJwe.test(value) ? value : text(value, longest.arguments);
+  if (compactJwe.test(value)) return value.length <= longest.arguments ? value : null;
+  return value.length <= longestExcerpt && isCleanJson(value) ? value : text(value, longestExcerpt);
+}
+
+function isCleanJson(value: string): boolean {
+  try {
+    return neutralText(value, longestExcerpt) === value && isClean(JSON.parse(value));
+  } catch {
+    return false;
+  }
+}
+
+function isClean(value: unknown): boolean {
+  if (typeof value === 'string') return redact(value) === value;
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(
+    ([name, inner]) => redact(name) === name && isClean(inner) && (!isSecretName(name) || isHidden(inner)),
+  );
+}
+
+/** `[redacted]`, `[masked]`, a hash: what a capture puts in the place of a value. */
+function isHidden(value: unknown): boolean {
+  return typeof value === 'string' && /^(?:\[|…|hmac-sha256)/.test(value);
 }
 
 export function amount(value: unknown): number | null {

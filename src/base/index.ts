@@ -10,7 +10,7 @@ export {
 export { uuidv7 } from './ids.ts';
 export { type Log, silentLog } from './log.ts';
 export { neutralJson, neutralLines, neutralText } from './neutral.ts';
-export { redact, redactFields } from './redact.ts';
+export { isSecretName, redact, redactFields } from './redact.ts';
 export {
   isRefusal,
   type LimitRefusal,

@@ -1,6 +1,9 @@
 import { resolve as resolvePath } from 'node:path';
 import { z } from 'zod';
+import { readAuditorKey } from './auditor-key.ts';
 import type { AuditConfig } from './config.ts';
+import type { ResolveContext } from './resolve.ts';
+import { secretReference } from './secret-reference.ts';
 
 export const audit = z.strictObject({
   durability: z
@@ -16,6 +19,9 @@ export const audit = z.strictObject({
     })
     .prefault({}),
   argumentsHash: z.enum(['hmac-sha256', 'sha256']).default('hmac-sha256'),
+  auditorKey: secretReference
+    .optional()
+    .meta({ description: 'Public key (PEM or JWK) that `capture: encrypted` encrypts to.' }),
   checkpoints: z
     .strictObject({
       everySeconds: z.int().min(1).max(86_400).default(10),
@@ -28,13 +34,18 @@ export const audit = z.strictObject({
     .prefault({}),
 });
 
-export function resolveAudit(written: z.output<typeof audit>, directory: string): Omit<AuditConfig, 'also'> {
+export function resolveAudit(
+  written: z.output<typeof audit>,
+  { directory, secrets }: ResolveContext,
+): Omit<AuditConfig, 'also'> {
   const { durability, whenStoreIsDown, argumentsHash, checkpoints } = written;
   const file = checkpoints.to?.file;
+  const key = readAuditorKey(secrets.get('audit.auditorKey')?.reveal() ?? '');
   return {
     durability,
     whenStoreIsDown,
     argumentsHash,
+    auditorKey: 'kty' in key ? key : null,
     checkpoints: {
       everySeconds: checkpoints.everySeconds,
       everyRecords: checkpoints.everyRecords,

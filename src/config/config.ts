@@ -1,6 +1,6 @@
 import type { Secret } from '../base/index.ts';
 import type { Thresholds } from '../detections/index.ts';
-import type { RateLimit, ToolLimit } from '../policy/index.ts';
+import type { RateLimit, ToolCapture, ToolLimit } from '../policy/index.ts';
 import type { AlertsConfig } from './alerts.ts';
 import type { Layer } from './observe.ts';
 import type { TelemetryConfig } from './telemetry.ts';
@@ -330,6 +330,7 @@ export interface ToolRuleConfig {
   readonly limit: ToolLimit | null;
   readonly confirm: 'self' | 'other' | null;
   readonly show: 'open' | 'locked' | 'hidden' | null;
+  readonly capture: ToolCapture | null;
   /** Where it stands, for messages and records: `tools[2]`. */
   readonly source: string;
 }
@@ -372,12 +373,22 @@ export interface PinsConfig {
   readonly lock: string | null;
 }
 
+/** A public key for ECDH-ES (RFC 7518 section 6.2, RFC 8037). */
+export interface AuditorKey {
+  readonly kty: 'EC' | 'OKP';
+  readonly crv: string;
+  readonly x: string;
+  readonly y?: string;
+}
+
 export interface AuditConfig {
   /** Whether a call waits until its intent is on disk. */
   readonly durability: 'strict' | 'batched';
   /** Calls that do not destroy, while the store fails; those that do are refused. */
   readonly whenStoreIsDown: { readonly others: 'closed' | 'memory' };
   readonly argumentsHash: 'hmac-sha256' | 'sha256';
+  /** Arguments are encrypted to it (public JWK); null: none are. */
+  readonly auditorKey: AuditorKey | null;
   /** Places that get copies. */
   readonly also: readonly AuditCopyConfig[];
   readonly checkpoints: {

@@ -1,5 +1,6 @@
 export type {
   AuditCopyConfig,
+  AuditorKey,
   AuthConfig,
   Config,
   EmbeddedAuthConfig,

@@ -4,6 +4,7 @@ import type { RateLimit, ToolLimit } from '../policy/index.ts';
 import { resolveAlerts } from './alerts.ts';
 import { resolveAudit } from './audit.ts';
 import { resolveCopies } from './audit-also.ts';
+import { resolveCapture } from './capture.ts';
 import { serverPathOf } from './check.ts';
 import { resolveClients } from './clients.ts';
 import type {
@@ -50,7 +51,7 @@ export function resolveConfig(file: FileConfig, context: ResolveContext): Config
     auth: authentication(file.auth, context),
     ...resolvePolicy(file),
     limits: limits(file.limits),
-    audit: { ...resolveAudit(file.audit, context.directory), also: resolveCopies(file.audit.also, context) },
+    audit: { ...resolveAudit(file.audit, context), also: resolveCopies(file.audit.also, context) },
     pins: pins(file.pins, context.directory),
     http: file.http,
     detections: resolveDetections(file.detections),
@@ -174,6 +175,7 @@ function toolRule(rule: NonNullable<FileConfig['tools']>[number], index: number)
     limit: rule.limit === undefined ? null : toolLimit(rule.limit),
     confirm: rule.confirm ?? null,
     show: rule.show ?? null,
+    capture: resolveCapture(rule),
     source: `tools[${index}]`,
   };
 }

@@ -1,4 +1,5 @@
 import { compileCondition, isConditionFault } from '../policy/index.ts';
+import { checkCapture } from './capture.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig, PartialFileConfig } from './schema.ts';
@@ -6,10 +7,14 @@ import type { FileConfig, PartialFileConfig } from './schema.ts';
 type Rule = NonNullable<FileConfig['tools']>[number];
 
 /** What holds between the parts of tool rules, and what the schema cannot see of their conditions. */
-export function checkRules({ tools, servers }: PartialFileConfig): Finding[] {
+export function checkRules({ tools, servers, audit }: PartialFileConfig): Finding[] {
   return (tools ?? []).flatMap((rule, index) => [
     ...(servers ? checkServer(rule, index, servers) : []),
     ...checkCondition(rule, index),
+    ...checkCapture(rule, {
+      path: ['tools', index],
+      hasKey: audit === undefined || audit.auditorKey !== undefined,
+    }),
   ]);
 }
 

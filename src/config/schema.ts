@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { alerts } from './alerts.ts';
 import { audit } from './audit.ts';
 import { alsoShape } from './audit-also.ts';
+import { captureShape } from './capture.ts';
 import { clientsShape, dpopModes } from './clients.ts';
 import { connect, vaultKey } from './connect.ts';
 import { detections } from './detections.ts';
@@ -139,10 +140,11 @@ const toolRule = z
       .meta({ description: 'For each caller; { each, total } also for all callers together.' }),
     confirm: z.enum(['self', 'other']).optional(),
     show: z.enum(['open', 'locked', 'hidden']).optional(),
+    ...captureShape,
   })
   .superRefine((rule, context) => {
-    if (rule.scope ?? rule.limit ?? rule.confirm ?? rule.show) return;
-    const hint = 'give it a scope, limit, confirm or show';
+    if (rule.scope ?? rule.limit ?? rule.confirm ?? rule.show ?? rule.capture) return;
+    const hint = 'give it a scope, limit, confirm, show or capture';
     context.addIssue({
       code: 'custom',
       message: 'says nothing about the tools that it matches',

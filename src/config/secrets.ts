@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Secret } from '../base/index.ts';
 import { alertSecretFault, alertSecretPath } from './alerts.ts';
 import { copyReferences } from './audit-also.ts';
+import { auditorKeyFault, auditorKeyPath } from './auditor-key.ts';
 import { connectReferences, vaultKeyFault } from './connect.ts';
 import type { Environment } from './environment.ts';
 import { exchangeReferences } from './exchange.ts';
@@ -73,6 +74,7 @@ function wantedSecrets(sections: PartialFileConfig): Wanted[] {
     ...exchangeReferences(servers),
     ...(redis ? [{ path: ['redis', 'url'], reference: redis.url }] : []),
     ...(alerts?.webhook ? [{ path: [...alertSecretPath], reference: alerts.webhook.secret }] : []),
+    ...(audit?.auditorKey ? [{ path: [...auditorKeyPath], reference: audit.auditorKey }] : []),
     ...copyReferences(audit?.also ?? []),
     ...postgresReferences(postgres),
     ...telemetryReferences(telemetry ?? {}),
@@ -145,6 +147,7 @@ function withoutNewline(text: string): string {
 /** A value that would break out of its header or its variable. */
 function unusable(value: string, { path }: Wanted): Problem | null {
   if (path[0] === 'auth' && path[1] === 'vaultKey') return vaultKeyFault(value);
+  if (path[0] === 'audit' && path[1] === 'auditorKey') return auditorKeyFault(value);
   if (path[0] === 'redis') return redisUrlFault(value);
   if (path[2] === 'staticKeys') return staticKeyFault(value);
   if (path[0] === 'telemetry' && path[1] === 'prometheus') return scrapeTokenFault(value);

@@ -24,7 +24,7 @@ export async function openAudit(
   config: Config,
   { clock, log, means }: Around & { readonly means: CopyMeans },
 ): Promise<OpenAuditTrail> {
-  const { durability, whenStoreIsDown, argumentsHash, checkpoints } = config.audit;
+  const { durability, whenStoreIsDown, argumentsHash, auditorKey, checkpoints } = config.audit;
   return createAuditTrail({
     dataDir: config.data,
     postgres: config.postgres,
@@ -34,6 +34,7 @@ export async function openAudit(
     durability,
     whenStoreFails: whenStoreIsDown.others === 'memory' ? 'go on' : 'refuse',
     argumentsHash,
+    auditorKey,
     checkpoints: { everyRecords: checkpoints.everyRecords, everyMs: checkpoints.everySeconds * 1000 },
     witnesses: checkpoints.file === null ? [] : [fileWitness(checkpoints.file)],
   });

@@ -1,3 +1,4 @@
+import type { ResultHash } from '../audit/index.ts';
 import type { Refusal } from '../base/index.ts';
 import type { Principal } from '../identity/index.ts';
 import type { Json } from '../protocol/index.ts';
@@ -50,6 +51,8 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
   /** Bytes of the upstream's answer. */
   #received = 0;
   #relay: EventRelay | null = null;
+  /** Of what was sent on; null before anything was. */
+  #hash: ResultHash | null = null;
   #quiet = true;
   /** The client has not taken what was written last. */
   #behind = false;
@@ -94,7 +97,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
       case 'buffer':
         return this.#buffer(chunk);
       case 'stream':
-        return this.#reply.write(chunk);
+        return this.#send(chunk);
       case 'events':
         return this.#events(chunk);
       default:
@@ -190,7 +193,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
     if (this.#head) this.#openStream(this.#head);
     const held = this.#chunks;
     this.#chunks = [];
-    return held.map((part) => this.#reply.write(part)).every(Boolean);
+    return held.map((part) => this.#send(part)).every(Boolean);
   }
 
   #endBuffered(): void {
@@ -204,6 +207,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
       this.#unreadable(unreadable ?? 'the answer to tools/list cannot be read');
       return;
     }
+    this.#count(sent);
     this.#over(endingOf(json, head.status));
     const length = sent.length === 0 ? {} : { 'content-length': String(sent.length) };
     this.#reply.start(head.status, { ...this.#headers(head), ...length });
@@ -246,7 +250,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
   #pass(events: Buffer | null): boolean {
     if (events === null) this.#unreadable('an event that may hold a tool list cannot be read');
     if (events === null || events.length === 0) return true;
-    this.#behind = !this.#reply.write(events);
+    this.#behind = !this.#send(events);
     return !this.#behind;
   }
 
@@ -267,6 +271,18 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
     return { result: 'error', reason: 'upstream_invalid', detail, status };
   }
 
+  /** Bytes of the server's, or what was made of them; comments and notices of ours are no part of the result. */
+  #send(bytes: Buffer): boolean {
+    this.#count(bytes);
+    return this.#reply.write(bytes);
+  }
+
+  #count(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#hash ??= this.#record.resultHash();
+    this.#hash?.update(bytes);
+  }
+
   #finish(ending: Ending): void {
     this.#over(ending);
     this.#reply.end();
@@ -283,7 +299,9 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
     this.#chunks = [];
     this.#runtime.streams.delete(this);
     this.#runtime.inFlight.delete(this);
-    this.#record.close({ ...ending, resultBytes: this.#head ? this.#received : null });
+    const resultHash = this.#hash?.digest() ?? null;
+    this.#hash = null;
+    this.#record.close({ ...ending, resultBytes: this.#head ? this.#received : null, resultHash });
     this.call.release();
   }
 

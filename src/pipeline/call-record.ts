@@ -1,10 +1,11 @@
-import type { AuditRecord, AuditResult, CallDetails } from '../audit/index.ts';
-import { timestamp } from '../base/index.ts';
+import type { AuditRecord, AuditResult, CallDetails, Captured, ResultHash } from '../audit/index.ts';
+import { messageOf, type Refusal, timestamp } from '../base/index.ts';
 import { anonymousIssuer, type Principal, staticKeyIssuer } from '../identity/index.ts';
-import type { Decision } from '../policy/index.ts';
+import type { Decision, ToolCapture } from '../policy/index.ts';
 import { isObject } from '../protocol/index.ts';
 import type { CallTrace } from '../telemetry/index.ts';
 import type { ClearedCall, ReceivedCall } from './call.ts';
+import { captureOfRefused, leastCapture, nothingCaptured } from './capture.ts';
 import { endedCall } from './ended-call.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -19,6 +20,7 @@ export interface Ending {
   /** The tool's own `isError`. */
   readonly isError?: boolean | null;
   readonly resultBytes?: number | null;
+  readonly resultHash?: string | null;
 }
 
 /** What has become known of the call so far. */
@@ -29,7 +31,8 @@ export type KnownCall = ReceivedCall &
 export class CallRecord {
   readonly #call: KnownCall;
   readonly #runtime: Runtime;
-  #hash: string | null = null;
+  /** Made once: intent and outcome say the same. */
+  #captured: Captured | null = null;
   #closed = false;
   #onClose: (() => void) | null = null;
   /** Monotonic: when the call left for the server behind. */
@@ -47,12 +50,36 @@ export class CallRecord {
     const destructive = this.#call.decision?.allow ? this.#call.decision.destructive : true;
     const from = clock.monotonic();
     let took: number | null = null;
+    const capturing = this.#capture(this.#call.capture);
+    if (capturing) await capturing;
     try {
       await audit.intent(this.#record(null), { destructive });
       took = clock.monotonic() - from;
     } finally {
       telemetry.intentTook(took);
     }
+  }
+
+  /** Before the outcome of a call that did not leave. Never rejects: what cannot be encrypted is not kept. */
+  async captureRefused(refusal: Refusal): Promise<void> {
+    if (this.#captured || this.#call.operation?.kind !== 'tool') return;
+    try {
+      await this.#capture(captureOfRefused(this.#call, refusal));
+    } catch (error) {
+      this.#runtime.log.error(
+        { detail: messageOf(error) },
+        'the arguments of a refused call cannot be captured',
+      );
+      await this.#capture(leastCapture(this.#call));
+    }
+  }
+
+  /** Of the answer's bytes; null where the record has none. */
+  resultHash(): ResultHash | null {
+    const kind = this.#call.operation?.kind;
+    const told =
+      kind === 'resource' || kind === 'prompt' || (kind === 'tool' && this.#captured?.capture !== 'none');
+    return told ? this.#runtime.audit.hashResult(this.#call.principal?.organization ?? null) : null;
   }
 
   /** The call's place in a trace. To be asked for when the message is known: from then on it stays the same. */
@@ -100,7 +127,7 @@ export class CallRecord {
       client_id: principal?.clientId ?? null,
       subject: principal?.subject ?? null,
       tool_name: operation?.kind === 'tool' ? operation.name : null,
-      arguments_hash: this.#argumentsHash(),
+      ...(this.#captured ?? nothingCaptured),
       scopes: principal?.scopes ?? [],
       result: ending?.result ?? null,
       latency_ms: ending && this.#latency(this.#call.startedAt),
@@ -130,6 +157,7 @@ export class CallRecord {
       latency_gateway_ms: Math.max(0, gateway),
       latency_upstream_ms: upstream,
       result_bytes: ending.resultBytes ?? null,
+      result_hash: ending.resultHash ?? null,
     };
   }
 
@@ -137,16 +165,25 @@ export class CallRecord {
     return Math.max(0, this.#runtime.clock.monotonic() - since);
   }
 
-  /** Computed once: intent and outcome carry the same. */
-  #argumentsHash(): string | null {
-    const { operation } = this.#call;
-    if (operation?.kind !== 'tool') return null;
-    this.#hash ??= this.#runtime.audit.hashArguments({
-      organization: this.#call.principal?.organization ?? null,
+  /** @returns a promise where there is something to wait for */
+  #capture(asked: ToolCapture | undefined): Promise<void> | null {
+    const { operation, principal, requestId, server } = this.#call;
+    const capture = asked ?? leastCapture(this.#call);
+    if (operation?.kind !== 'tool' || !capture) return null;
+    const captured = this.#runtime.audit.capture({
+      requestId,
+      server: server.name,
+      organization: principal?.organization ?? null,
       tool: operation.name,
       arguments: operation.arguments,
+      capture,
     });
-    return this.#hash;
+    const keep = (made: Captured) => {
+      this.#captured = made;
+    };
+    if (captured instanceof Promise) return captured.then(keep);
+    keep(captured);
+    return null;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { CallDetails } from '../audit/index.ts';
 import type { Secret } from '../base/index.ts';
 import type { Principal } from '../identity/index.ts';
-import type { Asking, Decision, Operation, ToolFacts } from '../policy/index.ts';
+import type { Asking, Decision, Operation, ToolCapture, ToolFacts } from '../policy/index.ts';
 import type { Era, Message } from '../protocol/index.ts';
 import type { IncomingRequest } from './request.ts';
 import type { ProtectedServer } from './runtime.ts';
@@ -22,6 +22,8 @@ export interface ReceivedCall {
   readonly rateLimit?: Readonly<Record<string, string>>;
   /** For the record: what a step has learnt and no other type carries. Steps write, the record reads. */
   readonly noted: { -readonly [K in keyof CallDetails]: CallDetails[K] };
+  /** What the record may keep of a tool's arguments, from the authorize step on. */
+  readonly capture?: ToolCapture;
   /** What the caller came with, after it was verified; only where `server.keepsToken`. */
   readonly callerToken?: Secret;
 }

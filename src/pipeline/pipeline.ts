@@ -33,12 +33,16 @@ export async function handle(arrival: Arrival, runtime: Runtime): Promise<void> 
   const records = new CallRecord(call, runtime);
   try {
     const refusal = await pass(call, { arrival, records, runtime });
-    if (refusal) exit(refusal, { call, reply: arrival.reply, records });
+    if (refusal) await exit(refusal, { call, reply: arrival.reply, records });
   } catch (error) {
     const detail = messageOf(error);
     runtime.log.error({ request_id: call.requestId, detail }, 'a call failed inside the gateway');
     (call as Partial<ClearedCall>).release?.();
-    exit(refuse('internal_error', 'Internal error', { detail }), { call, reply: arrival.reply, records });
+    await exit(refuse('internal_error', 'Internal error', { detail }), {
+      call,
+      reply: arrival.reply,
+      records,
+    });
   }
 }
 
@@ -106,7 +110,8 @@ interface Exit {
   readonly records: CallRecord;
 }
 
-function exit(refusal: Refusal, { call, reply, records }: Exit): void {
+async function exit(refusal: Refusal, { call, reply, records }: Exit): Promise<void> {
+  await records.captureRefused(refusal);
   const answer = answerTo(refusal, call);
   Object.assign(call.noted, limitDetails(refusal));
   records.close({

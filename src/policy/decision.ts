@@ -78,6 +78,20 @@ export interface ToolLimit {
   readonly total: readonly RateLimit[];
 }
 
+/** What the audit record keeps of the arguments of a tool's calls. */
+export interface ToolCapture {
+  readonly as: 'none' | 'hash' | 'redacted' | 'encrypted';
+  /** `redacted` keeps what is named and no more; `encrypted` keeps all but what is named. Empty for the others. */
+  readonly fields: readonly FieldRule[];
+}
+
+/** One field of the arguments; where several meet, the longest path counts, then the one that shows least. */
+export interface FieldRule {
+  /** Members and items from the arguments inwards; `*` is any of them. */
+  readonly path: readonly string[];
+  readonly how: 'keep' | 'drop' | 'hash' | 'mask';
+}
+
 /** `60/min`: `count` calls per `periodMs`, all of which may come at once (burst = count unless given). */
 export interface RateLimit {
   readonly count: number;

@@ -5,9 +5,18 @@ export {
   type SchemaFinding,
 } from './arguments.ts';
 export { type CallerView, compileCondition, isConditionFault } from './conditions/index.ts';
-export type { Asking, Decision, Operation, RateLimit, ToolFacts, ToolLimit } from './decision.ts';
+export type {
+  Asking,
+  Decision,
+  FieldRule,
+  Operation,
+  RateLimit,
+  ToolCapture,
+  ToolFacts,
+  ToolLimit,
+} from './decision.ts';
 export { compileGlob, type Glob } from './glob.ts';
-export { compilePolicy, type Policy, type PolicyOptions, type Trace } from './policy.ts';
+export { compilePolicy, type Policy, type PolicyOptions, type ToolOperation, type Trace } from './policy.ts';
 export type { Attribute, ToolRules } from './rule.ts';
 export {
   builtInScopes,

@@ -1,7 +1,8 @@
 import { sha256Hex } from '../base/index.ts';
 import type { ToolRuleConfig } from '../config/index.ts';
 import type { JsonObject } from '../protocol/index.ts';
-import type { Asking, Decision, Operation, ToolFacts } from './decision.ts';
+import { captureByName, captureOf, captureRules, hashAlone, leastCapture } from './capture.ts';
+import type { Asking, Decision, Operation, ToolCapture, ToolFacts } from './decision.ts';
 import { type Allowed, compileRequirements } from './operations.ts';
 import { type CompiledRule, compileRules, type ToolRules } from './rule.ts';
 import {
@@ -37,6 +38,10 @@ export interface Policy {
   decide(operation: Operation, facts: ToolFacts | null | 'unknown', asking: Asking): Decision;
   /** How `tools/list` shows a tool to a caller: usable, named but locked, or not at all. Agrees with `decide`. */
   listing(facts: ToolFacts, asking: Asking): Listing;
+  /** What the record keeps of a call's arguments. Decides nothing. */
+  capture(call: ToolOperation, facts: ToolFacts | null | 'unknown', asking: Asking): ToolCapture;
+  /** The same for a call whose caller or tool is not known: a hash, or nothing where a rule says so. */
+  leastCapture(tool: string): ToolCapture;
   /** What the rules say of a tool, each attribute with the rule that gave it. */
   explain(facts: ToolFacts, asking: Asking, args?: JsonObject): ToolRules;
   /** How it comes to its decision on a call, for the operator's terminal. */
@@ -47,10 +52,13 @@ export interface Policy {
   baseline(): readonly string[];
 }
 
+export type ToolOperation = Extract<Operation, { kind: 'tool' }>;
+
 export interface Trace {
   readonly listing: Listing;
   readonly decision: Decision;
   readonly rules: ToolRules;
+  readonly capture: ToolCapture;
   /** Of the rules that match the tool, but for those that the tool alone decided. */
   readonly conditions: readonly AskedCondition[];
 }
@@ -80,6 +88,14 @@ export function compilePolicy(options: PolicyOptions): Policy {
   const known = [...new Set([...standardScopes, ...scopes])];
   const { server } = options;
   const planOf = rememberPlans(rules, server);
+  const capturing = captureRules(rules);
+  const captureFor: Policy['capture'] = (call, facts, asking) => {
+    if (capturing.length === 0) return hashAlone;
+    if (facts === 'unknown') return leastCapture(capturing, call.name);
+    if (facts === null) return captureByName(capturing, call.name);
+    const circumstances = { ...asking, tool: planOf(facts).tool, args: call.arguments };
+    return captureOf(capturing, facts, ({ condition }) => condition?.evaluate(circumstances) ?? true);
+  };
 
   return {
     hash: hashOf(options),
@@ -96,6 +112,8 @@ export function compilePolicy(options: PolicyOptions): Policy {
       if (!satisfies(granted, requirement.scopes)) return scopeMissing(requirement, granted, known);
       return requirement;
     },
+    capture: captureFor,
+    leastCapture: (tool) => leastCapture(capturing, tool),
     listing: (facts, asking) => listingOf(planOf(facts), asking),
     explain: (facts, asking, args) => judge(planOf(facts), asking, args ?? null).rules,
     trace(facts, asking, args) {
@@ -104,6 +122,7 @@ export function compilePolicy(options: PolicyOptions): Policy {
         listing: listingOf(plan, asking),
         decision: decideTool(plan, { asking, args, known }),
         rules: judge(plan, asking, args).rules,
+        capture: captureFor({ kind: 'tool', name: facts.name, arguments: args }, facts, asking),
         conditions: conditionsOf(plan, asking, args),
       };
     },

@@ -129,6 +129,7 @@ function blank(source: string): ToolRuleConfig {
     limit: null,
     confirm: null,
     show: null,
+    capture: null,
     source,
   };
 }

@@ -1,4 +1,5 @@
 export { parseJson } from './json.ts';
+export { parseJsonPointer } from './json-pointer.ts';
 export {
   editMeta,
   editObject,

@@ -96,6 +96,7 @@ limits: { client: none, concurrent: { client: 3 } }
         limit: { each: [{ count: 60, periodMs: 60_000, burst: 10 }], total: [] },
         confirm: 'other',
         show: 'locked',
+        capture: null,
         source: 'tools[0]',
       },
     ]);
@@ -136,7 +137,7 @@ tools:
       '8:17 servers.notes.upstream.comand did you mean command?',
       '8:34 servers.notes.upstream.timeout write one such as 60s, 15m, 2h or 90d',
       '10:19 tools[0].scope write one word such as mcp:tools:read',
-      '11:5 tools[1] give it a scope, limit, confirm or show',
+      '11:5 tools[1] give it a scope, limit, confirm, show or capture',
       '12:7 tools[2].mtch did you mean match?',
       '12:16 tools[2].limit write one such as 600/min, 5/s, 60/min burst 10 or 600/min and 10000/day',
     ]);

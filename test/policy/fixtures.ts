@@ -30,6 +30,7 @@ export function rulesOf(...rules: Partial<ToolRuleConfig>[]): ToolRuleConfig[] {
     limit: null,
     confirm: null,
     show: null,
+    capture: null,
     source: `tools[${index}]`,
     ...rule,
   }));

@@ -1,6 +1,7 @@
 import { neutralText } from '../../base/index.ts';
 import { formatJsonLine } from '../format.ts';
 import type { StoredEntry } from '../query.ts';
+import { longest } from '../values.ts';
 import { csvHeader, csvOf } from './csv.ts';
 import { ecsOf } from './ecs.ts';
 import { ocsfOf } from './ocsf.ts';
@@ -38,5 +39,5 @@ function neutral(entry: StoredEntry): StoredEntry {
 }
 
 function clean(_name: string, value: unknown): unknown {
-  return typeof value === 'string' ? neutralText(value, 16_384) : value;
+  return typeof value === 'string' ? neutralText(value, longest.arguments) : value;
 }

@@ -17,6 +17,8 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
   const facts = operation.kind === 'tool' ? await server.catalog.find(operation.name) : null;
   const decision = server.policy.decide(operation, facts, askingOf(call));
   Object.assign(call, { decision }); // the record names the rule, also of a refusal
+  if (operation.kind === 'tool')
+    Object.assign(call, { capture: server.policy.capture(operation, facts, askingOf(call)) });
   // A tool that this caller must not know of answers as one that is not there, before its schema is looked at.
   if (!decision.allow && !decision.known) {
     if (facts !== null && facts !== 'unknown') await server.catalog.recheck();
