@@ -37,10 +37,10 @@ export const tool = (name: string, annotations: Record<string, unknown> = { read
   annotations,
 });
 
-const tools = ['echo', 'secret_tool'].map((name) => tool(name));
+const usual = ['echo', 'secret_tool'].map((name) => tool(name));
 
 /** A server that does to its callers what it is told to, but lists its tools in good order to the gateway. */
-export async function startHostileUpstream(): Promise<HostileUpstream> {
+export async function startHostileUpstream(tools: readonly object[] = usual): Promise<HostileUpstream> {
   const seen: Seen[] = [];
   const sockets = new Set<Socket>();
   let answering: Answering = ({ response }) => response.destroy();
