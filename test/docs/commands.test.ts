@@ -17,6 +17,8 @@ const named = ({ document, line }: { document: string } & Block) => `${document}
 
 /** What the documents' configurations refer to. */
 const secrets = {
+  AUDITOR_KEY:
+    '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VuAyEABrvo/5ScezKPjcksw3wZaOoMMom4e506k/n1b4TzmEA=\n-----END PUBLIC KEY-----',
   NOTES_KEY: 'a',
   TICKETS_KEY: 'b',
   OIDC_CLIENT_SECRET: 'c',
