@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { excerptOf } from '../../../src/audit/capture/excerpt.ts';
 import { compileFieldRules } from '../../../src/audit/capture/field-rules.ts';
-import { isSecretName } from '../../../src/base/index.ts';
 import { shownText } from '../../../src/audit/values.ts';
+import { isSecretName } from '../../../src/base/index.ts';
 import type { FieldRule } from '../../../src/policy/index.ts';
 import { type JsonObject, parseJsonPointer } from '../../../src/protocol/index.ts';
 
