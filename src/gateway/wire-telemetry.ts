@@ -86,11 +86,14 @@ export function openTelemetry(parts: TelemetryParts): OpenTelemetry {
 function callTelemetry(traces: Traces | null, meters: CallMeters | null): CallTelemetry {
   return {
     begin: traces?.begin ?? passTrace,
-    ended(call) {
-      traces?.ended(call);
-      meters?.ended(call);
-    },
-    intentTook: (ms) => meters?.intentTook(ms),
+    ended:
+      traces || meters
+        ? (call) => {
+            traces?.ended(call);
+            meters?.ended(call);
+          }
+        : null,
+    intentTook: meters?.intentTook ?? null,
   };
 }
 

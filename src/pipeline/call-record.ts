@@ -56,7 +56,7 @@ export class CallRecord {
       await audit.intent(this.#record(null), { destructive });
       took = clock.monotonic() - from;
     } finally {
-      telemetry.intentTook(took);
+      telemetry.intentTook?.(took);
     }
   }
 
@@ -84,10 +84,13 @@ export class CallRecord {
 
   /** The call's place in a trace. To be asked for when the message is known: from then on it stays the same. */
   get trace(): CallTrace {
+    if (this.#trace) return this.#trace;
     const { request, message } = this.#call;
-    const meta = message && message.kind !== 'response' ? message.params['_meta'] : null;
-    this.#trace ??= this.#runtime.telemetry.begin({
+    const isCall = message !== undefined && message !== null && message.kind !== 'response';
+    const meta = isCall ? message.params['_meta'] : null;
+    this.#trace = this.#runtime.telemetry.begin({
       header: (name) => request.headers.get(name),
+      isCall,
       meta: isObject(meta) ? meta : null,
     });
     return this.#trace;
@@ -109,7 +112,8 @@ export class CallRecord {
     this.#onClose?.();
     const record = this.#record(ending);
     this.#runtime.audit.outcome(record);
-    this.#runtime.telemetry.ended(endedCall({ call: this.#call, record, ending, trace: this.trace }));
+    const { ended } = this.#runtime.telemetry;
+    ended?.(endedCall({ call: this.#call, record, ending, trace: this.trace }));
   }
 
   #record(ending: Ending | null): AuditRecord {

@@ -4,6 +4,8 @@ import type { AuditResult } from '../audit/index.ts';
 export interface Carrier {
   /** @param name lower case; undefined where it is absent */
   header(name: string): string | undefined;
+  /** Whether it brings a request or notification that could be read: spans are made of these alone. */
+  readonly isCall: boolean;
   /** `params._meta` of the message; null where there is none that can be read. */
   readonly meta: Readonly<Record<string, unknown>> | null;
 }
@@ -68,7 +70,8 @@ export interface EndedCall {
 /** What the pipeline tells of calls. Nothing here throws or waits. */
 export interface CallTelemetry {
   begin(carrier: Carrier): CallTrace;
-  ended(call: EndedCall): void;
+  /** Null: nobody wants to know, so that nothing need be gathered. */
+  readonly ended: ((call: EndedCall) => void) | null;
   /** How long a call waited for its intent to be durable; null: it could not be written. */
-  intentTook(ms: number | null): void;
+  readonly intentTook: ((ms: number | null) => void) | null;
 }

@@ -147,6 +147,7 @@ describe('baggage', () => {
 describe('a place in a trace', () => {
   const carrier = (headers: Record<string, string>, meta: Record<string, unknown> | null = null) => ({
     header: (name: string) => headers[name],
+    isCall: true,
     meta,
   });
   const begin = (ratio: number, random = 0.5) =>
@@ -197,6 +198,12 @@ describe('a place in a trace', () => {
     const passed = passTrace(carrier({ traceparent: good, tracestate: 'a=1\u0007', baggage: 'tenant=a' }));
     assert.deepEqual(passed.onward.headers, { traceparent: good });
     assert.deepEqual([passed.traceId, passed.parentSpanId, passed.spanId], [trace, span, null]);
+  });
+
+  it('what is no call has no spans, and tells nobody of any', () => {
+    const stream = { ...carrier({ traceparent: good }), isCall: false };
+    const { onward, recording, spanId } = begin(1)(stream);
+    assert.deepEqual([onward.headers, recording, spanId], [{ traceparent: good }, null, null]);
   });
 
   it('looks at own members alone', () => {

@@ -24,6 +24,7 @@ export function createTracer({
   random,
 }: TracerOptions): (carrier: Carrier) => CallTrace {
   return (carrier) => {
+    if (!carrier.isCall) return passTrace(carrier);
     const { parent, state, link } = contextOf(carrier);
     const sampled = (parent?.sampled ?? true) && random() < ratio;
     const traceId = parent?.traceId ?? ids.traceId();
@@ -46,8 +47,7 @@ export function createTracer({
 
 /** Where no spans are made: the record names the caller's trace, and what is well formed in the headers travels on. */
 export function passTrace(carrier: Carrier): CallTrace {
-  const { parent } = contextOf(carrier);
-  const header = parseTraceparent(carrier.header('traceparent'));
+  const { parent, outer: header } = contextOf(carrier);
   const state = header && parseTracestate(carrier.header('tracestate'));
   return {
     traceId: parent?.traceId ?? null,
@@ -67,7 +67,10 @@ export function passTrace(carrier: Carrier): CallTrace {
 interface Context {
   readonly parent: TraceParent | null;
   readonly state: string | null;
+  /** What the transport says, where the message says something else. */
   readonly link: TraceParent | null;
+  /** What the transport says. */
+  readonly outer: TraceParent | null;
 }
 
 /**
@@ -78,10 +81,15 @@ function contextOf({ meta, header }: Carrier): Context {
   const outer = parseTraceparent(header('traceparent'));
   const inner = parseTraceparent(own(meta, 'traceparent'));
   if (inner === null) {
-    return { parent: outer, state: outer && parseTracestate(header('tracestate')), link: null };
+    return { parent: outer, state: outer && parseTracestate(header('tracestate')), link: null, outer };
   }
   const isOther = outer !== null && (outer.traceId !== inner.traceId || outer.spanId !== inner.spanId);
-  return { parent: inner, state: parseTracestate(own(meta, 'tracestate')), link: isOther ? outer : null };
+  return {
+    parent: inner,
+    state: parseTracestate(own(meta, 'tracestate')),
+    link: isOther ? outer : null,
+    outer,
+  };
 }
 
 export const contextKeys: readonly string[] = ['traceparent', 'tracestate', 'baggage'];

@@ -55,7 +55,6 @@ export function createTraces(options: TracesOptions): Traces {
   };
 }
 
-/** What is no message of MCP (GET and DELETE of a session, what could not be read) is counted, and has no spans. */
 function isRecorded(call: EndedCall): call is RecordedCall {
-  return call.trace.recording !== null && call.method !== null;
+  return call.trace.recording !== null;
 }
