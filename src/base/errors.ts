@@ -47,5 +47,7 @@ export class OperationError extends Error {
 
 /** The message of anything thrown, for private details and logs; never for a reply. */
 export function messageOf(error: unknown): string {
+  // V8 quotes the text that it could not parse: of a file of keys, or a token, that is a part of a secret.
+  if (error instanceof SyntaxError && error.message.endsWith('is not valid JSON')) return 'not valid JSON';
   return error instanceof Error ? error.message : String(error);
 }

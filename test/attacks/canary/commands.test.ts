@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it, type TestContext } from 'node:test';
+import { home, run, start } from '../../cli/support/run.ts';
+import { Canaries } from './canaries.ts';
+import type { Typed } from './main-runner.ts';
+import { processList } from './world.ts';
+
+/** A command that fails, or a start that cannot be, with secrets wherever they may be. */
+interface Case {
+  readonly name: string;
+  /** @returns what to type; `secret` makes a canary. */
+  readonly given: (
+    make: (where: string) => string,
+    cwd: string,
+  ) => {
+    readonly command: readonly string[];
+    readonly config?: string;
+    readonly env?: Record<string, string>;
+    readonly stdin?: string;
+    readonly files?: Record<string, string>;
+  };
+  /** What shows that it failed for the reason that it is here for. */
+  readonly says: RegExp;
+}
+
+const base = 'publicUrl: http://127.0.0.1:4999\nlisten: { port: 4999 }\ndata: ./data\n';
+const notes = 'servers: { notes: { path: /mcp, upstream: { url: "http://127.0.0.1:1/mcp" } } }\n';
+const serve = ['serve', '--config', 'portcullis.yaml'] as const;
+const check = ['config', 'check', '--config', 'portcullis.yaml'] as const;
+
+const cases: readonly Case[] = [
+  {
+    name: 'a literal where a secret belongs',
+    given: (make) => ({
+      command: check,
+      config: `${base}servers: { notes: { upstream: { url: "http://127.0.0.1:1/mcp", headers: { x-api-key: "${make('literal')}" } } } }\n`,
+    }),
+    says: /x-api-key/,
+  },
+  {
+    name: 'a literal in a command, of a shape that is a key',
+    given: (make) => ({
+      command: check,
+      config: `${base}servers: { notes: { upstream: { command: [server, --token, "sk-${make('command')}"] } } }\nbroken: 1\n`,
+    }),
+    says: /broken/,
+  },
+  {
+    name: 'credentials in the URL of an upstream',
+    given: (make) => ({
+      command: check,
+      config: `${base}servers: { notes: { upstream: { url: "http://user:${make('userinfo')}@127.0.0.1:1/mcp?key=${make('query')}" } } }\n`,
+    }),
+    says: /url/,
+  },
+  {
+    name: 'a secret that is not YAML where it stands',
+    given: (make) => ({ command: check, config: `${base}servers: {\n  password: "${make('YAML')}\n` }),
+    says: /not valid YAML/,
+  },
+  {
+    name: 'a command that is to give a secret, and fails with it on both outputs',
+    given: (make) => {
+      const script =
+        'process.stdout.write(process.env.LEAK); process.stderr.write(process.env.LEAK); process.exit(1)';
+      const command = JSON.stringify([process.execPath, '-e', script]);
+      return {
+        command: check,
+        env: { LEAK: make('secret command') },
+        config: `${base}servers: { notes: { upstream: { url: "http://127.0.0.1:1/mcp", headers: { x-api-key: { command: ${command} } } } } }\n`,
+      };
+    },
+    says: /x-api-key/,
+  },
+  {
+    name: 'a secret with a line break, which no header can carry',
+    given: (make) => ({
+      command: check,
+      env: { KEY: `${make('header')}\r\nx: y` },
+      config: `${base}servers: { notes: { upstream: { url: "http://127.0.0.1:1/mcp", headers: { x-api-key: { env: KEY } } } } }\n`,
+    }),
+    says: /x-api-key/,
+  },
+  {
+    name: 'a key of the vault that is none',
+    given: (make) => ({
+      command: check,
+      env: { VAULT: make('vault'), SECRET: make('client secret') },
+      config: `${base}servers: { notes: { upstream: { url: "http://127.0.0.1:1/mcp", connect: { issuer: "https://idp.example", clientId: x, clientSecret: { env: SECRET } } } } }\nauth: { vaultKey: { env: VAULT } }\n`,
+    }),
+    says: /vaultKey/,
+  },
+  {
+    name: 'webhook secrets that are too short or damaged',
+    given: (make) => ({
+      command: check,
+      env: { HOOK: `whsec_${make('webhook')}!!`, SHORT: make('short').slice(0, 12) },
+      config: `${base}${notes}alerts: { webhook: { url: "https://hooks.example/${make('path')}", secret: { env: SHORT } } }\naudit: { also: [{ webhook: { url: "https://hooks.example/x", secret: { env: HOOK } } }] }\n`,
+    }),
+    says: /secret/,
+  },
+  {
+    name: 'a database that does not answer',
+    given: (make) => ({
+      command: serve,
+      env: { DB: `postgres://gate:${make('postgres')}@127.0.0.1:1/audit?sslpassword=${make('sslpassword')}` },
+      config: `${base}${notes}postgres: { url: { env: DB } }\n`,
+    }),
+    says: /audit trail|postgres/i,
+  },
+  {
+    name: 'a URL of a database, or of Redis, that is none',
+    given: (make) => ({
+      command: check,
+      env: { DB: `mysql://u:${make('postgres')}@h/d`, REDIS: `http://u:${make('redis')}@h` },
+      config: `${base}${notes}postgres: { url: { env: DB } }\nredis: { url: { env: REDIS } }\n`,
+    }),
+    says: /postgres\.url/,
+  },
+  ...['authorization-keys.json', 'audit-keys.json', 'master.key'].map(
+    (file): Case => ({
+      name: `a damaged ${file}`,
+      given: (make) => ({
+        command: serve,
+        config: base + notes,
+        files: { [`data/${file}`]: `${make('damaged file')} {"d":"${make('damaged file')}"` },
+      }),
+      says: new RegExp(file.replace('.', '\\.')),
+    }),
+  ),
+  {
+    name: 'a private key that does not fit its certificate',
+    given: (make) => ({
+      command: serve,
+      config: `${base.replace('http:', 'https:')}${notes}tls: { cert: cert.pem, key: { file: key.pem } }\n`,
+      files: {
+        'cert.pem': 'no certificate',
+        'key.pem': `-----BEGIN PRIVATE KEY-----\n${make('private key')}\n-----END PRIVATE KEY-----\n`,
+      },
+    }),
+    says: /certificate|tls/,
+  },
+  {
+    name: 'a server that does not start, and prints its environment',
+    given: (make) => ({
+      command: [
+        'protect',
+        '--env',
+        'CHILD_KEY',
+        '--port',
+        '4998',
+        '--',
+        process.execPath,
+        '-e',
+        'console.error(process.env.CHILD_KEY, "failed"); process.exit(3)',
+      ],
+      env: { CHILD_KEY: make('child') },
+    }),
+    says: /did not start/,
+  },
+  {
+    name: 'protect: credentials in the URL',
+    given: (make) => ({ command: ['protect', `http://user:${make('userinfo')}@127.0.0.1:1/mcp`] }),
+    says: /url|credential|user/i,
+  },
+  {
+    name: 'protect: a header that is typed out',
+    given: (make) => ({
+      command: ['protect', '--header', `x-api-key=${make('header')}`, 'http://127.0.0.1:1/mcp'],
+    }),
+    says: /header/,
+  },
+  {
+    name: 'doctor: a URL with secrets, of a server that does not answer',
+    given: (make) => ({
+      command: [
+        'doctor',
+        `http://user:${make('userinfo')}@127.0.0.1:1/mcp?access_token=${make('query')}#${make('fragment')}`,
+      ],
+    }),
+    says: /./,
+  },
+  {
+    name: 'check: the same',
+    given: (make) => ({
+      command: [
+        'check',
+        `http://user:${make('userinfo')}@127.0.0.1:1/mcp?access_token=${make('query')}`,
+        '--token-stdin',
+      ],
+      stdin: `${make('token')}\n`,
+    }),
+    says: /./,
+  },
+  {
+    name: 'users add: a password that is too short',
+    given: (make) => ({
+      command: ['users', 'add', 'alice', '--password-stdin', '--data', 'data'],
+      stdin: `${make('password').slice(0, 11)}\n`,
+    }),
+    says: /password/,
+  },
+  {
+    name: 'users add: two lines, one of them a password',
+    given: (make) => ({
+      command: ['users', 'add', 'alice', '--password-stdin', '--data', 'data'],
+      stdin: `${make('password')}\n${make('more')}\n`,
+    }),
+    says: /more than one line/,
+  },
+  {
+    name: 'alerts test: a webhook that is not there',
+    given: (make) => ({
+      command: ['alerts', 'test', '--config', 'portcullis.yaml'],
+      env: { HOOK: make('webhook secret') },
+      config: `${base}${notes}alerts: { webhook: { url: "http://127.0.0.1:1/services/${make('path of the webhook')}", secret: { env: HOOK } } }\n`,
+    }),
+    says: /./,
+  },
+];
+
+describe('what a command says when it fails', () => {
+  const runner = fork(join(import.meta.dirname, 'main-runner.ts'), {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  after(() => runner.kill('SIGKILL'));
+  // What is not written by way of the process's streams: the log.
+  let logged = '';
+  for (const stream of [runner.stdout, runner.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      logged += text;
+    });
+  const type = async (
+    typed: Typed,
+    stdin: string | undefined,
+  ): Promise<{ code: number | null; text: string }> => {
+    if (stdin !== undefined) {
+      const { code, stdout, stderr } = await run(typed.parameters, typed, stdin);
+      return { code, text: stdout + stderr };
+    }
+    const answer = once(runner, 'message');
+    runner.send(typed);
+    return (await answer)[0] as { code: number; text: string };
+  };
+  for (const one of cases) {
+    it(one.name, async (t) => {
+      await failsClean(t, one, { json: false, type });
+      if (one.given((where) => where, '').stdin === undefined) await failsClean(t, one, { json: true, type });
+    });
+  }
+
+  it('nor does the log of all of them', () => {
+    assert.match(logged, /upstream wrote/);
+    assert.doesNotMatch(logged, /CANARY/);
+  });
+
+  it('and a password on its way in is in no process list', async (t) => {
+    const canaries = new Canaries();
+    const cwd = home(t);
+    const password = canaries.make('password');
+    const child = start(['users', 'add', 'alice', '--password-stdin', '--data', 'data'], { cwd });
+    const found = canaries.foundIn(processList());
+    child.stdin?.end(`${password}\n`);
+    await new Promise((resolve) => child.once('exit', resolve));
+    assert.deepEqual([...found, ...canaries.foundIn(processList())], []);
+  });
+});
+
+interface How {
+  readonly json: boolean;
+  readonly type: (typed: Typed, stdin: string | undefined) => Promise<{ code: number | null; text: string }>;
+}
+
+async function failsClean(t: TestContext, { given, says }: Case, { json, type }: How): Promise<void> {
+  const canaries = new Canaries();
+  const cwd = home(t);
+  const { command, config, env = {}, stdin, files = {} } = given((where) => canaries.make(where), cwd);
+  if (config !== undefined) writeFileSync(join(cwd, 'portcullis.yaml'), config);
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(join(cwd, 'data'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(cwd, file), text, { mode: 0o600 });
+  }
+  const rest = command.indexOf('--');
+  const at = rest === -1 ? command.length : rest;
+  const parameters = json ? [...command.slice(0, at), '--json', ...command.slice(at)] : command;
+  const unused = canaries.make('variable');
+  const { code, text } = await type({ parameters, cwd, env: { ...env, UNUSED: unused } }, stdin);
+  assert.ok(code !== 0 && code !== -1, `it did not fail: ${code}`);
+  assert.match(text, says);
+  assert.deepEqual(canaries.foundIn(text), []);
+  assert.doesNotMatch(text, /CANARY/, 'nor a part of one');
+}
