@@ -1,6 +1,7 @@
 export type { ResultHash } from './arguments-hash.ts';
 export { type BoundedEvents, createBoundedEvents } from './bounded-events.ts';
 export type { Captured, CapturedCall } from './capture/capture.ts';
+export { readAuditorKeys } from './capture/sealed.ts';
 export type { CopyState } from './copies/copier.ts';
 export type { CopyMeans } from './copies/create.ts';
 export { type AuditTrailOptions, createAuditTrail, type OpenAuditTrail } from './create.ts';
@@ -11,6 +12,7 @@ export { argumentsForm, argumentsHash } from './hash.ts';
 export { auditJsonSchema } from './json-schema.ts';
 export { openAuditKeys, publicAuditKeys, readAuditKeys, rotateAuditKeys } from './keys.ts';
 export { type Matches, type MatchQuestion, matchArguments, rotateKeys } from './match.ts';
+export { type OpenedArguments, openArguments, recordOpening } from './open.ts';
 export { parseTime } from './period.ts';
 export {
   type AuditFilter,

@@ -1,4 +1,4 @@
-import type { AuditSource } from '../audit/index.ts';
+import type { AuditSource, AuditStore } from '../audit/index.ts';
 import { silentLog } from '../base/index.ts';
 import { auditPlace } from '../config/index.ts';
 import type { CommandContext, Given } from './command.ts';
@@ -7,11 +7,16 @@ import { findDataDirectory } from './data-directory.ts';
 /** The trail that is meant, opened for reading; `--config` alone can say that PostgreSQL has it. The caller closes it. */
 export async function openStore(given: Given, context: CommandContext): Promise<AuditSource> {
   const { openAuditSource } = await import('../audit/index.ts');
+  return openAuditSource(await auditStoreOf(given, context), silentLog);
+}
+
+/** Where the trail that is meant is kept. */
+export async function auditStoreOf(given: Given, context: CommandContext): Promise<AuditStore> {
   const file = given.text('config');
   if (file !== undefined && !given.has('data') && !given.has('name')) {
     const { cwd, environment } = context;
     const { data, postgres } = await auditPlace({ file, cwd, environment });
-    if (postgres) return openAuditSource({ dataDir: data, postgres }, silentLog);
+    if (postgres) return { dataDir: data, postgres };
   }
-  return openAuditSource({ dataDir: await findDataDirectory(given, context), postgres: null }, silentLog);
+  return { dataDir: await findDataDirectory(given, context), postgres: null };
 }

@@ -5,6 +5,7 @@ import { alertsTest } from './commands/alerts.ts';
 import { auditQuery, auditTail } from './commands/audit.ts';
 import { auditKeys, auditMatch, auditVerify } from './commands/audit-evidence.ts';
 import { auditExport } from './commands/audit-export.ts';
+import { auditOpen } from './commands/audit-open.ts';
 import { auditStats } from './commands/audit-stats.ts';
 import { auditTrace } from './commands/audit-trace.ts';
 import { check } from './commands/check.ts';
@@ -42,6 +43,7 @@ const commands: readonly Command[] = [
   auditExport,
   auditVerify,
   auditMatch,
+  auditOpen,
   auditKeys,
   report,
   pinsList,

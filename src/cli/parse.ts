@@ -75,7 +75,7 @@ function checkOption(token: OptionToken, { options, help, command, words }: Surr
     return '';
   }
   const missing = token.value === undefined || token.value === '';
-  if (missing || (!token.inlineValue && token.value?.startsWith('-'))) {
+  if (missing || (!token.inlineValue && token.value !== '-' && token.value?.startsWith('-'))) {
     throw new UsageError(`--${token.name} needs a value`, `write --${token.name} ${spec.value}`);
   }
   return token.value ?? '';

@@ -142,7 +142,7 @@ export class CallRecord {
       target: targetOf(operation),
       issuer: principal?.issuer ?? null,
       organization: principal?.organization ?? null,
-      token_id: principal && !hasTokenReference(principal) ? principal.tokenId : null,
+      token_id: principal && hasTokenId(principal) ? principal.tokenId : null,
       protocol_version: this.#call.revision ?? null,
       rule: decision?.rule ?? null,
       policy_hash: decision ? server.policy.hash : null,
@@ -220,6 +220,10 @@ function kindOf({ issuer, subject, clientId }: Principal, request: ReceivedCall[
     principal_type: subject === clientId ? 'service' : 'user',
     auth_method: /^dpop /i.test(request.headers.get('authorization') ?? '') ? 'dpop' : 'bearer',
   };
+}
+
+function hasTokenId(principal: Principal): boolean {
+  return principal.issuer !== anonymousIssuer && !hasTokenReference(principal);
 }
 
 /** What stands in for a `jti` that the token does not have. */

@@ -178,7 +178,7 @@ describe('encrypted', () => {
       await readAuditorKeys([privateKey]),
     );
     assert.ok(opening.opened);
-    assert.deepEqual(opening.content, { arguments: args, redacted: true, cut: false });
+    assert.deepEqual(opening.content, { tool: 'kept_sealed', arguments: args, redacted: true, cut: false });
     assert.equal(record.capture, 'encrypted');
     assert.match(record.arguments_hash ?? '', /^hmac-sha256:/);
   });

@@ -29,6 +29,26 @@ const code = (claims: Record<string, unknown>, rules: Partial<ClaimRules> = {}):
   return typeof result === 'string' ? result : 'ok';
 };
 
+describe('the id of a token', () => {
+  const idOf = (claims: Record<string, unknown>, token: string) => {
+    const result = verifiedToken({ sub: 'alice', exp: 2e9, aud: own, ...claims }, base, token);
+    return isRefusal(result) ? result.code : result.principal.tokenId;
+  };
+
+  it('is its jti, or a digest where there is none', () => {
+    assert.equal(idOf({ jti: 'id-1' }, 'opaque-token-of-some-length'), 'id-1');
+    for (const jti of [undefined, '', 7, 'x'.repeat(501)])
+      assert.match(idOf({ jti }, 'opaque-token-of-some-length'), /^sha256:[0-9a-f]{32}$/);
+  });
+
+  it('is never the token itself, whatever its issuer gives as jti', () => {
+    const token = 'ory_at_VqWxyz0123456789abcdefghij';
+    for (const jti of [token, token.slice(7), token.slice(0, -6)])
+      assert.match(idOf({ jti }, token), /^sha256:/);
+    assert.equal(idOf({ jti: 'ory_at' }, token), 'ory_at');
+  });
+});
+
 describe('the audience', () => {
   it('beside others is enough, unless it must be alone', () => {
     const several = { aud: [own, 'https://idp.example.com/userinfo'] };

@@ -76,7 +76,13 @@ it('opaque tokens from the configuration to a call; revoked, refused and their s
   await until(async () => assert.equal(await echo('bob'), 503));
   assert.equal(await Promise.race([ends[1], 'open']), 'open', 'no answer is no revocation');
   await until(async () => {
-    const reasons = (await outcomes(dataDir)).map(({ reason }) => reason);
+    const records = await outcomes(dataDir);
+    for (const { subject, token_id, token_ref } of records.filter((one) => one.subject !== null)) {
+      assert.equal(token_id, null, 'the issuer gives no jti');
+      assert.match(token_ref ?? '', /^hmac-sha256:/);
+      assert.equal(token_ref, records.find((one) => one.subject === subject)?.token_ref);
+    }
+    const reasons = records.map(({ reason }) => reason);
     for (const reason of ['token_revoked', 'issuer_unavailable'] as const)
       assert.ok(reasons.includes(reason));
   });

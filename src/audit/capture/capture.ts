@@ -51,7 +51,7 @@ export function createCapture({ hashArguments, hashValue, seal }: CaptureParts):
     if (!seal) throw new Error('there is no key to encrypt the arguments to');
     const asItIs = { others: 'keep', shown: (text: string) => text, isSecret: () => false } as const;
     const { text, redactions, cut } = excerpt(call, { ...asItIs, most: mostEncrypted });
-    const content = `{"arguments":${text},"redacted":${redactions > 0},"cut":${cut}}`;
+    const content = `{"tool":${JSON.stringify(call.tool)},"arguments":${text},"redacted":${redactions > 0},"cut":${cut}}`;
     const sealed = await seal(content, belongingOf(call));
     return { capture: 'encrypted', arguments: sealed, arguments_hash: hashArguments(call), redactions };
   };

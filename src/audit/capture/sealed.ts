@@ -10,6 +10,7 @@ import {
 } from 'jose';
 import { messageOf, OperationError } from '../../base/index.ts';
 import type { AuditorKey } from '../../config/index.ts';
+import type { JsonObject } from '../../protocol/index.ts';
 
 // Arguments as a JWE (RFC 7516) in compact form: ECDH-ES+A256KW to the auditor's public key, A256GCM. Who has that key can make
 // one too: it keeps a secret, and proves nothing of its origin. That does the chain.
@@ -26,7 +27,9 @@ export interface Belonging {
 
 /** What is in it. */
 export interface Sealed {
-  readonly arguments: unknown;
+  /** As it was sent; the record's may be cleaned. */
+  readonly tool: string;
+  readonly arguments: JsonObject;
   /** Whether fields were dropped, hashed or masked before. */
   readonly redacted: boolean;
   /** Whether something was left out for its size. */

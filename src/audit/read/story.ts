@@ -11,7 +11,7 @@ export function storyOf(trace: CallTrace): string[] {
     ...line('call', [trace.request_id, call.timestamp, call.server, whatOf(call)]),
     ...line('from', [call.address, call.user_agent]),
     ...line('token', tokenOf(call)),
-    ...line('arguments', [call.arguments_hash, counted(call.arguments_bytes, 'bytes')]),
+    ...line('arguments', argumentsOf(call)),
     ...line('policy', policyOf(call)),
     ...line('limits', limitsOf(call)),
     ...line('approval', approvalOf(call)),
@@ -49,6 +49,19 @@ function tokenOf(call: StoredRecord): (string | null)[] {
     given('token ', call.token_ref),
     call.auth_method,
     call.scopes.length > 0 ? `scopes ${call.scopes.join(' ')}` : 'no scopes',
+  ];
+}
+
+const longestShown = 300;
+
+function argumentsOf(call: StoredRecord): (string | null)[] {
+  const { capture, arguments: kept, redactions } = call;
+  const sealed = capture === 'encrypted' ? 'encrypted: audit open shows them to the auditor' : kept;
+  return [
+    call.arguments_hash,
+    counted(call.arguments_bytes, 'bytes'),
+    capture === 'none' ? 'not kept' : sealed && neutralText(sealed, longestShown),
+    redactions === null ? null : `${redactions} left out or hidden`,
   ];
 }
 
@@ -92,6 +105,7 @@ function outcomeOf({ outcome }: CallTrace): (string | null)[] {
     counted(outcome.latency_ms, 'ms'),
     counted(outcome.latency_upstream_ms, 'ms at the server'),
     counted(outcome.result_bytes, 'bytes back'),
+    given('result ', outcome.result_hash),
   ];
 }
 
