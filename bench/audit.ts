@@ -48,7 +48,7 @@ async function ingestAndVerify(): Promise<void> {
     );
     await trail.close();
     const from = systemClock.monotonic();
-    const { ok, entries } = verifyAudit(dataDir);
+    const { ok, entries } = await verifyAudit({ dataDir, postgres: null });
     const took = (systemClock.monotonic() - from) / 1_000;
     say(`verified ${Math.round(entries / took)} entries/s, ${ok ? 'as written' : 'NOT as written'}`);
   });

@@ -1,9 +1,11 @@
 import { type Clock, type Log, messageOf, timestamp } from '../base/index.ts';
 import type { Waiting } from './backlog.ts';
 import type { AuditEntry } from './entry.ts';
+import { chainStartedEvent, checkpointEvent } from './entry-text.ts';
 import type { AuditKeys } from './keys.ts';
 import { type Checkpoint, signCheckpoint } from './note.ts';
 import { type Stamp, writeEvent } from './record.ts';
+import { headsData } from './retention/removal.ts';
 import type { WriterHead } from './sinks/sink.ts';
 import type { AuditEvent } from './trail.ts';
 import type { Witness } from './witness.ts';
@@ -26,11 +28,6 @@ interface Signed {
   readonly checkpoint: Checkpoint;
 }
 
-export const checkpointEvent = 'audit.checkpoint';
-export const chainStartedEvent = 'audit.chain_started';
-/** An event has room for 32 members. */
-const mostLinks = 30;
-
 /**
  * What the chain says of itself: where other chains stood when it began, and signed checkpoints of where it stands. A checkpoint
  * is an entry of the chain that it is about, and goes to the witnesses once it is durable.
@@ -41,6 +38,9 @@ export class Checkpointer {
   #since = 0;
   #wanted = false;
   #signed: Signed | null = null;
+  /** Up to where the chain is sealed, durably. */
+  #sealed = 0;
+  #sealers: { readonly position: number; resolve(): void }[] = [];
   readonly #failing = new Set<string>();
   /** The newest note for each witness that is being served. */
   readonly #waiting = new Map<Witness, Signed>();
@@ -64,11 +64,7 @@ export class Checkpointer {
 
   /** The first entry of a chain. It names the newest of the other chains, so that none can disappear as a whole. */
   begin(others: readonly WriterHead[]): Waiting {
-    const data: Record<string, string | number> = { others: others.length };
-    for (const [at, { writer, position, hash }] of others.slice(0, mostLinks).entries()) {
-      data[`chain_${String(at + 1).padStart(2, '0')}`] = `${writer} ${position} ${hash}`;
-    }
-    return this.#own(chainStartedEvent, data);
+    return this.#own(chainStartedEvent, { others: others.length, ...headsData(others) });
   }
 
   /** The checkpoint after `last`. */
@@ -94,8 +90,19 @@ export class Checkpointer {
     }
     this.#since = entries.length - 1 - sealed;
     this.#wanted = false;
+    this.#sealed = (entries[sealed]?.position ?? 1) - 1;
+    for (const { resolve } of this.#sealers.filter(({ position }) => position <= this.#sealed)) resolve();
+    this.#sealers = this.#sealers.filter(({ position }) => position > this.#sealed);
     if (this.#signed) this.#publish(this.#signed);
     this.#signed = null;
+  }
+
+  /** Resolves once a checkpoint after `position` is durable. */
+  sealedThrough(position: number): Promise<void> {
+    if (position <= this.#sealed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#sealers.push({ position, resolve });
+    });
   }
 
   /** Resolves when no note is under way any more. */

@@ -20,6 +20,8 @@ import { type CopyMeans, createCopies } from './copies/create.ts';
 import { withCopies } from './copies/fan-out.ts';
 import { openAuditKeys } from './keys.ts';
 import { createStamp, type Stamp, writeCall, writeEvent } from './record.ts';
+import { retentionStore } from './retention/open.ts';
+import { type Keep, Retention } from './retention/retention.ts';
 import { auditFile } from './schema.ts';
 import { postgresSink } from './sinks/postgres.ts';
 import type { AuditSink } from './sinks/sink.ts';
@@ -59,6 +61,8 @@ export interface AuditTrailOptions {
   readonly checkpoints?: { readonly everyRecords?: number; readonly everyMs?: number };
   /** Where checkpoints are kept, beside the data directory. */
   readonly witnesses?: readonly Witness[];
+  /** How long entries are kept, as it was written and in milliseconds; for good by default. */
+  readonly keep?: Keep | null;
 }
 
 export interface OpenAuditTrail extends AuditTrail {
@@ -70,6 +74,8 @@ export interface OpenAuditTrail extends AuditTrail {
   waiting(): number;
   /** What became of the copies. */
   copies(): readonly CopyState[];
+  /** Resolves when everything so far is durable and under a signed checkpoint. Never, while the store fails. */
+  sealed(): Promise<void>;
 }
 
 /**
@@ -122,6 +128,14 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Open
   });
   const trail = trailOf(writer, stamp);
   const tell = trail.event;
+  const sealed = () => writer.sealed();
+  const retention = options.keep
+    ? new Retention({
+        store: retentionStore({ ...options, self: id, keys: keys.verifiers }),
+        ...{ keep: options.keep, by: 'configuration', clock, log, tell, sealed },
+      })
+    : null;
+  retention?.start();
   return {
     ...trail,
     capture: createCapture({
@@ -132,6 +146,7 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Open
     hashResult: plain ? plainResultHasher : keyedResultHasher(hashingKey),
     reference: keyedReference(hashingKey),
     async close() {
+      await retention?.stop();
       copies.stopBlocking();
       await trail.close();
       await copies.close(closeWithinMs);
@@ -140,6 +155,7 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Open
     file,
     waiting: () => writer.waiting(),
     copies: copies.state,
+    sealed,
   };
 }
 

@@ -38,6 +38,9 @@ export {
   auditResults,
   resultClass,
 } from './results.ts';
+export { planOld, removeOld } from './retention/once.ts';
+export type { Plan as RetentionPlan } from './retention/plan.ts';
+export type { Keep } from './retention/retention.ts';
 export { auditFile } from './schema.ts';
 export type {
   AuditEvent,
@@ -48,6 +51,6 @@ export type {
   EventEntry,
   WouldDeny,
 } from './trail.ts';
-export { type Verification, type VerifyOptions, verifyAudit } from './verify.ts';
-export type { ChainReport, Finding, FindingKind } from './verify-chains.ts';
+export type { ChainReport, Finding, FindingKind } from './verify/chains.ts';
+export { type Verification, type VerifyOptions, verifyAudit } from './verify/verify.ts';
 export { fileWitness, type Witness } from './witness.ts';

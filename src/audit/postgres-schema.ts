@@ -3,6 +3,42 @@ import { textColumns } from './columns.ts';
 
 // The trail in PostgreSQL: the tables and columns of the SQLite file under the same names, in the schema `portcullis`.
 
+/** What the guards of the tables do, by function. `audit verify` compares them with what it finds. */
+const bodies = {
+  refuse_change: "BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END",
+  refuse_delete: `BEGIN
+      IF EXISTS (SELECT FROM portcullis.removals WHERE writer = OLD.writer AND through >= OLD.position) THEN
+        RETURN OLD;
+      END IF;
+      RAISE EXCEPTION 'the audit trail is append-only';
+    END`,
+  on_record: `BEGIN
+      IF EXISTS (SELECT FROM portcullis.records WHERE phase <> 'intent' AND event = 'audit.removed'
+          AND entry::jsonb #>> '{data,through}' = NEW.through::text
+          AND entry::jsonb #>> '{data,writer}' = (SELECT writer FROM portcullis.writers WHERE id = NEW.writer)) THEN
+        RETURN NEW;
+      END IF;
+      RAISE EXCEPTION 'a removal must be on record first';
+    END`,
+} as const;
+
+/** Triggers as the catalogue has them: `type` adds up 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate. */
+export const pgGuards: readonly {
+  readonly table: string;
+  readonly name: string;
+  readonly type: number;
+  readonly body: string;
+}[] = [
+  { table: 'records', name: 'records_no_change', type: 19, body: bodies.refuse_change },
+  { table: 'records', name: 'records_no_delete', type: 11, body: bodies.refuse_delete },
+  { table: 'records', name: 'records_no_truncate', type: 34, body: bodies.refuse_change },
+  { table: 'writers', name: 'writers_no_change', type: 27, body: bodies.refuse_change },
+  { table: 'removals', name: 'removals_on_record', type: 7, body: bodies.on_record },
+  { table: 'removals', name: 'removals_no_change', type: 27, body: bodies.refuse_change },
+];
+
+const trigger = (name: string) => `CREATE FUNCTION portcullis.${name}() RETURNS trigger LANGUAGE plpgsql AS`;
+
 /**
  * `heads` has where each chain ends: an append takes its row first, so two never mix, and one of an earlier connection
  * that comes late finds that `epoch` has changed, and fails. `at` is the server's time of the append, never earlier
@@ -50,14 +86,31 @@ export const pgAuditMigrations: PgMigrations = {
     CREATE TABLE portcullis.open_calls (
       request_id text COLLATE "C" PRIMARY KEY
     );
-    CREATE FUNCTION portcullis.refuse_change() RETURNS trigger LANGUAGE plpgsql AS
-      $$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$;
+    ${trigger('refuse_change')} $$ ${bodies.refuse_change} $$;
     CREATE TRIGGER records_no_change BEFORE UPDATE OR DELETE ON portcullis.records
       FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_change();
     CREATE TRIGGER records_no_truncate BEFORE TRUNCATE ON portcullis.records
       FOR EACH STATEMENT EXECUTE FUNCTION portcullis.refuse_change();
     CREATE TRIGGER writers_no_change BEFORE UPDATE OR DELETE ON portcullis.writers
       FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_change();`,
+    // What the trail itself says was removed may go; see retention/.
+    `CREATE TABLE portcullis.removals (
+      writer integer NOT NULL REFERENCES portcullis.writers (id),
+      through bigint NOT NULL,
+      hash bytea NOT NULL,
+      PRIMARY KEY (writer, through)
+    );
+    ${trigger('on_record')} $$ ${bodies.on_record} $$;
+    CREATE TRIGGER removals_on_record BEFORE INSERT ON portcullis.removals
+      FOR EACH ROW EXECUTE FUNCTION portcullis.on_record();
+    CREATE TRIGGER removals_no_change BEFORE UPDATE OR DELETE ON portcullis.removals
+      FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_change();
+    ${trigger('refuse_delete')} $$ ${bodies.refuse_delete} $$;
+    DROP TRIGGER records_no_change ON portcullis.records;
+    CREATE TRIGGER records_no_change BEFORE UPDATE ON portcullis.records
+      FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_change();
+    CREATE TRIGGER records_no_delete BEFORE DELETE ON portcullis.records
+      FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_delete();`,
   ],
 };
 

@@ -146,5 +146,25 @@ export const auditMigrations: Migrations = {
     CREATE VIEW entries AS SELECT seq, writer, position, hash, entry,
       ${fieldNames.map((name) => `entry ->> '${name}' AS ${name}`).join(',\n      ')}
       FROM records;`,
+    // What the trail itself says was removed may go; see retention/.
+    `CREATE TABLE removals (
+      writer INTEGER NOT NULL REFERENCES writers (id),
+      through INTEGER NOT NULL,
+      hash BLOB NOT NULL,
+      PRIMARY KEY (writer, through)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER removals_on_record BEFORE INSERT ON removals
+      WHEN NOT EXISTS (SELECT 1 FROM records WHERE phase <> 'intent' AND event = 'audit.removed'
+        AND entry ->> '$.data.through' = NEW.through
+        AND entry ->> '$.data.writer' = (SELECT writer FROM writers WHERE id = NEW.writer))
+      BEGIN SELECT RAISE(ABORT, 'a removal must be on record first'); END;
+    CREATE TRIGGER removals_no_update BEFORE UPDATE ON removals
+      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    CREATE TRIGGER removals_no_delete BEFORE DELETE ON removals
+      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    DROP TRIGGER records_no_delete;
+    CREATE TRIGGER records_no_delete BEFORE DELETE ON records
+      WHEN NOT EXISTS (SELECT 1 FROM removals WHERE writer = OLD.writer AND through >= OLD.position)
+      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;`,
   ],
 };

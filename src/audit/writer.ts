@@ -151,6 +151,14 @@ export class Writer {
     });
   }
 
+  /** Resolves when everything added so far is durable and under a signed checkpoint. Never, while the store fails. */
+  async sealed(): Promise<void> {
+    await this.flush();
+    const { position } = this.#end;
+    this.#seal();
+    await this.#options.checkpointer.sealedThrough(position);
+  }
+
   /** Refuses new intents, writes what waits within `closeWithinMs`, and releases the store. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -221,7 +229,9 @@ export class Writer {
       .then(() => this.#commits())
       .finally(() => {
         this.#draining = null;
-        if (this.#backlog.size > 0) this.#start();
+        // A checkpoint may have been asked for after the last commit.
+        if (this.#state === 'writing' && this.#options.checkpointer.due(0)) this.#drain();
+        else if (this.#backlog.size > 0) this.#start();
       });
   }
 

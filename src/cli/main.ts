@@ -6,6 +6,7 @@ import { auditQuery, auditTail } from './commands/audit.ts';
 import { auditKeys, auditMatch, auditVerify } from './commands/audit-evidence.ts';
 import { auditExport } from './commands/audit-export.ts';
 import { auditOpen } from './commands/audit-open.ts';
+import { auditRetention } from './commands/audit-retention.ts';
 import { auditStats } from './commands/audit-stats.ts';
 import { auditTrace } from './commands/audit-trace.ts';
 import { check } from './commands/check.ts';
@@ -45,6 +46,7 @@ const commands: readonly Command[] = [
   auditMatch,
   auditOpen,
   auditKeys,
+  auditRetention,
   report,
   pinsList,
   pinsDiff,

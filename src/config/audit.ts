@@ -4,6 +4,8 @@ import { readAuditorKey } from './auditor-key.ts';
 import type { AuditConfig } from './config.ts';
 import type { ResolveContext } from './resolve.ts';
 import { secretReference } from './secret-reference.ts';
+import { parseKeep } from './units.ts';
+import { keep } from './values.ts';
 
 export const audit = z.strictObject({
   durability: z
@@ -22,6 +24,9 @@ export const audit = z.strictObject({
   auditorKey: secretReference
     .optional()
     .meta({ description: 'Public key (PEM or JWK) that `capture: encrypted` encrypts to.' }),
+  keep: keep
+    .optional()
+    .meta({ description: 'Entries that are older are removed: 400d, 6y. Without it none are.' }),
   checkpoints: z
     .strictObject({
       everySeconds: z.int().min(1).max(86_400).default(10),
@@ -38,14 +43,16 @@ export function resolveAudit(
   written: z.output<typeof audit>,
   { directory, secrets }: ResolveContext,
 ): Omit<AuditConfig, 'also'> {
-  const { durability, whenStoreIsDown, argumentsHash, checkpoints } = written;
+  const { durability, whenStoreIsDown, argumentsHash, checkpoints, keep: text } = written;
   const file = checkpoints.to?.file;
   const key = readAuditorKey(secrets.get('audit.auditorKey')?.reveal() ?? '');
+  const ms = text === undefined ? null : parseKeep(text);
   return {
     durability,
     whenStoreIsDown,
     argumentsHash,
     auditorKey: 'kty' in key ? key : null,
+    keep: text === undefined || ms === null ? null : { text, ms },
     checkpoints: {
       everySeconds: checkpoints.everySeconds,
       everyRecords: checkpoints.everyRecords,

@@ -389,6 +389,8 @@ export interface AuditConfig {
   readonly argumentsHash: 'hmac-sha256' | 'sha256';
   /** Arguments are encrypted to it (public JWK); null: none are. */
   readonly auditorKey: AuditorKey | null;
+  /** How long entries are kept, as written and in milliseconds; null: for good. */
+  readonly keep: { readonly text: string; readonly ms: number } | null;
   /** Places that get copies. */
   readonly also: readonly AuditCopyConfig[];
   readonly checkpoints: {

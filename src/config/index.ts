@@ -41,3 +41,4 @@ export { type Layer, layers } from './observe.ts';
 export { type CaseHint, caseHints, type PolicyCase, readPolicyCases } from './policy-cases.ts';
 export { type ProtectOptions, protectConfig } from './protect.ts';
 export { guessServerName } from './server-name.ts';
+export { parseKeep } from './units.ts';

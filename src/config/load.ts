@@ -75,6 +75,8 @@ export interface AuditPlace {
   /** Absolute. */
   readonly data: string;
   readonly postgres: PostgresConfig | null;
+  /** `audit.keep`, as written. */
+  readonly keep: string | null;
 }
 
 /**
@@ -86,10 +88,14 @@ export async function auditPlace({ file, cwd, environment }: LoadOptions): Promi
   const { directory } = source;
   const checked = check(source);
   if (!isComplete(checked)) throw asError(checked.findings, source);
-  const { postgres, data } = checked.sections;
+  const { postgres, data, audit } = checked.sections;
   const fetched = await fetchSecrets({ postgres }, { environment, directory }, () => true);
   if (fetched.findings.length > 0) throw asError(fetched.findings, source);
-  return { data: resolve(directory, data), postgres: resolvePostgres(postgres, fetched.secrets) };
+  return {
+    data: resolve(directory, data),
+    postgres: resolvePostgres(postgres, fetched.secrets),
+    keep: audit.keep ?? null,
+  };
 }
 
 /** The way from any source to a configuration. */

@@ -39,6 +39,16 @@ export function parseRates(text: string): RateLimit[] | null {
   return known.length === rates.length && periods.size === rates.length ? known : null;
 }
 
+/** No year is longer: nothing goes too early. */
+const yearDays = 366;
+
+/** Reads how long something is kept, `400d` or `6y`, into milliseconds; null when it is neither, or zero. */
+export function parseKeep(text: string): number | null {
+  const [, count = '', unit = ''] = /^(\d{1,5})([dy])$/.exec(text) ?? [];
+  const days = Number(count) * (unit === 'y' ? yearDays : 1);
+  return days > 0 ? days * 86_400_000 : null;
+}
+
 /** Reads `500ms`, `60s`, `15m`, `2h`, `90d` into milliseconds; null when it is none of them, or zero. */
 export function parseDuration(text: string): number | null {
   const found = durationPattern.exec(text);

@@ -12,7 +12,6 @@ const later: Readonly<Record<string, string>> = {
   'servers.*.pins': 'pinning of tool definitions',
   'servers.*.assertion': 'signed assertions to the upstream',
   'tools.*.roles': 'rules by role',
-  'audit.keep': 'retention',
 };
 
 /** The same for single values of keys that are known. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseDuration, parseRate, parseRates } from './units.ts';
+import { parseDuration, parseKeep, parseRate, parseRates } from './units.ts';
 
 /** Null when the text is fine; else what is wrong with it and what to write. Never contains the text itself. */
 export type Verdict = null | { readonly message: string; readonly hint?: string };
@@ -52,6 +52,10 @@ export const rotationAge = text((value) => {
   if (ms === null) return { message: 'is no duration', hint: 'write one such as 1h, 1d or 7d' };
   return ms < 60_000 ? { message: 'must be at least 1m' } : null;
 }).meta({ description: 'A time such as 1h or 1d.' });
+
+export const keep = text((value) =>
+  parseKeep(value) === null ? { message: 'is no period', hint: 'write one such as 90d, 400d or 6y' } : null,
+).meta({ description: 'A time such as 400d or 6y; a day at least.' });
 
 /** RFC 6749 section 3.3: one scope-token. */
 export const scope = matching(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, {

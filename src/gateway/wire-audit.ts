@@ -24,7 +24,7 @@ export async function openAudit(
   config: Config,
   { clock, log, means }: Around & { readonly means: CopyMeans },
 ): Promise<OpenAuditTrail> {
-  const { durability, whenStoreIsDown, argumentsHash, auditorKey, checkpoints } = config.audit;
+  const { durability, whenStoreIsDown, argumentsHash, auditorKey, checkpoints, keep } = config.audit;
   return createAuditTrail({
     dataDir: config.data,
     postgres: config.postgres,
@@ -35,6 +35,7 @@ export async function openAudit(
     whenStoreFails: whenStoreIsDown.others === 'memory' ? 'go on' : 'refuse',
     argumentsHash,
     auditorKey,
+    keep,
     checkpoints: { everyRecords: checkpoints.everyRecords, everyMs: checkpoints.everySeconds * 1000 },
     witnesses: checkpoints.file === null ? [] : [fileWitness(checkpoints.file)],
   });

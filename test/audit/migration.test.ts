@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { auditFile, queryAudit, verifyAudit } from '../../src/audit/index.ts';
+import { auditFile, queryAudit } from '../../src/audit/index.ts';
 import { auditMigrations } from '../../src/audit/schema.ts';
 import { openDb } from '../../src/store/index.ts';
-import { intent, openTrailFor, record, temporaryDirectory } from './support.ts';
+import { intent, openTrailFor, record, temporaryDirectory, verify } from './support.ts';
 
 /** The newest schema without real columns. */
 const before = 3;
@@ -35,7 +35,7 @@ test('a trail of an older version is brought up to date in place, with all that 
   const second = await openTrailFor(t, dataDir);
   second.outcome(record({ request_id: 'after', subject: 'user-1' }));
   await second.close();
-  const verification = verifyAudit(dataDir);
+  const verification = await verify(dataDir);
   assert.deepEqual(verification.findings, []);
   assert.deepEqual(
     verification.orphans.map(({ requestId }) => requestId),
@@ -57,5 +57,5 @@ test('an entry of an older trail that is no JSON stops nothing, and is found', a
   bytes[bytes.indexOf('{"subject":"someone"}') + 11] = 0x7d; // `{"subject":}someone"}`
   writeFileSync(file, bytes);
   await (await openTrailFor(t, dataDir)).close();
-  assert.ok(verifyAudit(dataDir).findings.some(({ kind }) => kind === 'edited'));
+  assert.ok((await verify(dataDir)).findings.some(({ kind }) => kind === 'edited'));
 });

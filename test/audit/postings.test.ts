@@ -14,14 +14,13 @@ import {
   queryAudit,
   type StoredEntry,
   traceOf,
-  verifyAudit,
 } from '../../src/audit/index.ts';
 import { segmentSize } from '../../src/audit/postings.ts';
 import { pageRows } from '../../src/audit/read/sqlite-page.ts';
 import { auditMigrations } from '../../src/audit/schema.ts';
 import { silentLog, systemClock, timestamp } from '../../src/base/index.ts';
 import { type Db, openDbForReading } from '../../src/store/index.ts';
-import { intent, record, until } from './support.ts';
+import { intent, record, until, verify } from './support.ts';
 
 const start = Date.parse('2026-07-28T10:00:00.000Z');
 /** Two full segments and a rest that is not indexed. */
@@ -129,7 +128,7 @@ describe('segments that are indexed', () => {
     real.close();
   });
 
-  it('are as they were made', () => assert.deepEqual(verifyAudit(dataDir).findings, []));
+  it('are as they were made', async () => assert.deepEqual((await verify(dataDir)).findings, []));
 
   const attacks: Readonly<Record<string, string>> = {
     'a posting is taken out': "DELETE FROM postings WHERE kind = 'subject' AND term = 'rare' AND segment = 1",
@@ -144,7 +143,7 @@ describe('segments that are indexed', () => {
     'more is said to be indexed than is': "UPDATE indexed SET segments = 9 WHERE kind = 'subject'",
   };
   for (const [name, sql] of Object.entries(attacks)) {
-    it(`do not hide an entry unseen: ${name}`, () => {
+    it(`do not hide an entry unseen: ${name}`, async () => {
       const copy = mkdtempSync(join(tmpdir(), 'portcullis-postings-'));
       try {
         copyFileSync(auditFile(dataDir), auditFile(copy));
@@ -154,7 +153,7 @@ describe('segments that are indexed', () => {
         const db = new DatabaseSync(auditFile(copy));
         assert.ok(Number(db.prepare(sql).run().changes) > 0);
         db.close();
-        const { findings } = verifyAudit(copy);
+        const { findings } = await verify(copy);
         assert.ok(
           findings.some(({ kind }) => kind === 'index'),
           JSON.stringify(findings),

@@ -9,6 +9,9 @@ import {
   auditFile,
   createAuditTrail,
   type OpenAuditTrail,
+  type Verification,
+  type VerifyOptions,
+  verifyAudit,
 } from '../../src/audit/index.ts';
 import { type Log, silentLog, systemClock, timestamp, uuidv7 } from '../../src/base/index.ts';
 
@@ -65,6 +68,10 @@ export async function openTrailFor(
   });
   t.after(() => trail.close());
   return trail;
+}
+
+export function verify(dataDir: string, options: VerifyOptions = {}): Promise<Verification> {
+  return verifyAudit({ dataDir, postgres: null }, options);
 }
 
 export interface Said {

@@ -54,7 +54,7 @@ export async function crash(
     const last = await start(file);
     last.send('stop');
     await once(last, 'exit');
-    return { rounds, ...compare(dataDir, upstream.seen, answered) };
+    return { rounds, ...(await compare(dataDir, upstream.seen, answered)) };
   } finally {
     upstream.server.closeAllConnections();
     upstream.server.close();
@@ -94,11 +94,11 @@ function startLoad(url: string, token: string, answered: Set<string>): { stop():
   };
 }
 
-function compare(
+async function compare(
   dataDir: string,
   seen: readonly string[],
   answered: ReadonlySet<string>,
-): Omit<CrashReport, 'rounds'> {
+): Promise<Omit<CrashReport, 'rounds'>> {
   const db = new DatabaseSync(join(dataDir, 'audit.db'), { readOnly: true });
   const ids = (condition: string) =>
     db
@@ -135,7 +135,7 @@ function compare(
   );
   fail(
     'findings of verify',
-    verifyAudit(dataDir).findings.map(({ message }) => message),
+    (await verifyAudit({ dataDir, postgres: null })).findings.map(({ message }) => message),
   );
   return { seen: seen.length, answered: answered.size, orphans: notices.length, faults };
 }

@@ -37,7 +37,8 @@ export async function postgresSource(options: Pick<PostgresOptions, 'url' | 'log
   }
 }
 
-function sourceOf(database: Postgres): AuditSource {
+/** The same over a connection that somebody else opened, to the schema `portcullis`, and closes. */
+export function sourceOf(database: Postgres): AuditSource {
   return {
     place: database.place,
     run: (statement) => run(database, statement),

@@ -123,7 +123,10 @@ function register(db: Db, writer: string): number {
 
 function headOf(db: Db, writer: number): ChainHead {
   const found = db
-    .prepare('SELECT position, hash FROM records WHERE writer = :writer ORDER BY position DESC LIMIT 1')
+    .prepare(
+      `SELECT position, hash FROM records WHERE writer = :writer
+       UNION ALL SELECT through, hash FROM removals WHERE writer = :writer ORDER BY position DESC LIMIT 1`,
+    )
     .get({ writer });
   if (!found) return { position: 0, hash: null };
   return {

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import type { Finding, Verification } from '../../audit/index.ts';
 import { isRefusal, neutralText } from '../../base/index.ts';
 import type { JsonObject } from '../../protocol/index.ts';
+import { auditStoreOf } from '../audit-store.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 
@@ -21,10 +22,10 @@ export const auditVerify: Command = {
     'checkpoint it is shown. Who can write to the data directory can sign there too: keep checkpoints and the\n' +
     'public key elsewhere.',
   async run(given, context) {
-    const directory = await findDataDirectory(given, context);
+    const { keep: _, ...place } = await auditStoreOf(given, context);
     const { verifyAudit } = await import('../../audit/index.ts');
     const keys = given.text('key');
-    const verification = verifyAudit(directory, {
+    const verification = await verifyAudit(place, {
       checkpoints: given.list('checkpoint') ?? [],
       ...(keys === undefined ? {} : { keys }),
     });
@@ -37,7 +38,7 @@ export const auditVerify: Command = {
 const mostShown = 50;
 
 function show(verification: Verification, { output }: CommandContext): void {
-  const { findings, findingCount, entries, chains, checkpoints, orphans, unsealed } = verification;
+  const { findings, findingCount, entries, chains, checkpoints, orphans, unsealed, removed } = verification;
   for (const finding of findings.slice(0, mostShown)) output.line(neutralText(line(finding), 400));
   if (findingCount > mostShown) output.line(`… and ${findingCount - mostShown} more`);
   const size = `${entries} entries in ${counted(chains.length, 'chain')}`;
@@ -46,6 +47,12 @@ function show(verification: Verification, { output }: CommandContext): void {
       ? `The audit log is as it was written: ${size}, ${counted(checkpoints, 'saved checkpoint')}.`
       : `The audit log is NOT as it was written: ${counted(findingCount, 'finding')} in ${size}.`,
   );
+  if (removed.length > 0) {
+    const gone = removed.reduce((sum, { position }) => sum + position, 0);
+    output.line(
+      `${counted(gone, 'entry', 'entries')} of ${counted(removed.length, 'chain')} went by retention, on record.`,
+    );
+  }
   if (unsealed > 0) {
     output.line(
       `${counted(unsealed, 'entry', 'entries')} after the last checkpoints: nobody has signed for these yet.`,

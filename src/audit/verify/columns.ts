@@ -1,5 +1,5 @@
-import type { Db, Row } from '../store/index.ts';
-import { textColumns } from './columns.ts';
+import type { Db, Row } from '../../store/index.ts';
+import { textColumns } from '../columns.ts';
 import {
   allPostingKinds,
   type Indexed,
@@ -7,7 +7,7 @@ import {
   isPosted,
   type PostingKind,
   segmentSize,
-} from './postings.ts';
+} from '../postings.ts';
 
 /** What `ColumnCheck` reads of a row. One text for all columns: a row with twenty values costs more to fetch than to check. */
 export const checkedColumns = `seq, latency_ms, ${textColumns.map((name) => `coalesce(${name}, '')`).join(' || char(10) || ')} AS columns`;

@@ -1,15 +1,18 @@
-import { chainNext, chainStart } from './chain.ts';
-import { chainStartedEvent, checkpointEvent } from './checkpointer.ts';
-import { type Checkpoint, openCheckpoint, signedText, type VerifierKey } from './note.ts';
-import type { WriterHead } from './sinks/sink.ts';
-
-/** One stored row, as found. Attacker-controlled. */
-export interface StoredRow {
-  readonly writer: string;
-  readonly position: number;
-  readonly text: string;
-  readonly hash: string;
-}
+import { chainNext, chainStart } from '../chain.ts';
+import {
+  chainStartedEvent,
+  checkpointEvent,
+  checkpointIn,
+  dataIn,
+  isEvent,
+  isPhase,
+  orphanedEvent,
+  requestIdIn,
+  type StoredRow,
+} from '../entry-text.ts';
+import type { Checkpoint, VerifierKey } from '../note.ts';
+import { headsIn, removalsEvent, removedEvent, removedIn } from '../retention/removal.ts';
+import type { WriterHead } from '../sinks/sink.ts';
 
 export type FindingKind =
   | 'edited'
@@ -36,8 +39,8 @@ export interface Finding {
 /** Where one chain stands in the check. */
 interface Chain {
   readonly writer: string;
-  /** Of the first entry that is there. */
-  readonly first: number;
+  /** The first entry that is there. */
+  readonly begin: StoredRow;
   position: number;
   hash: string;
   entries: number;
@@ -57,9 +60,6 @@ export interface ChainReport {
   readonly sealed: number;
   readonly sealedAt: string | null;
 }
-
-/** Written, and sealed, before retention removes what it names. */
-export const removedEvent = 'audit.removed';
 
 const mostFindings = 1_000;
 
@@ -86,11 +86,12 @@ export class ChainCheck {
     this.entries += 1;
     const known = this.#chains.get(row.writer);
     const chain = known ?? this.#begin(row);
+    const before = known?.hash ?? null;
     if (known) this.#follow(chain, row);
     chain.entries += 1;
     if (row.position > chain.position) chain.position = row.position;
     chain.hash = row.hash;
-    this.#note(chain, row);
+    this.#note(chain, row, before);
   }
 
   find(kind: FindingKind, at: { writer: string | null; position: number | null }, message: string): void {
@@ -107,24 +108,41 @@ export class ChainCheck {
   }
 
   get chains(): ChainReport[] {
-    return [...this.#chains.values()].map(({ writer, first, position, hash, sealed, sealedAt }) => {
-      return { writer, first, last: position, hash, sealed, sealedAt };
+    return [...this.#chains.values()].map(({ writer, begin, position, hash, sealed, sealedAt }) => {
+      return { writer, first: begin.position, last: position, hash, sealed, sealedAt };
     });
   }
 
-  chain(writer: string): ChainReport | undefined {
-    return this.chains.find((one) => one.writer === writer);
+  /** Position of the last entry of a chain; 0 where there is none. */
+  lastOf(writer: string): number {
+    return this.#chains.get(writer)?.position ?? 0;
   }
 
-  /**
-   * Up to where retention removed entries of a chain; 0 for nowhere. Only a removal under a signed checkpoint counts: what comes
-   * after the last one anybody could have appended.
-   */
-  removedThrough(writer: string): number {
-    const counted = this.#removals.filter(({ head, by, position }) => {
-      return head.writer === writer && position <= (this.#chains.get(by)?.sealed ?? 0);
-    });
-    return Math.max(0, ...counted.map(({ head }) => head.position));
+  /** By writer, the furthest head that retention removed. To be asked once all rows are read. */
+  removed(): ReadonlyMap<string, WriterHead> {
+    const removed = new Map<string, WriterHead>();
+    for (const { head, by, position } of this.#removals) {
+      // What comes after the last signed checkpoint anybody could have appended.
+      if (position > (this.#chains.get(by)?.sealed ?? 0)) continue;
+      if (head.position > (removed.get(head.writer)?.position ?? 0)) removed.set(head.writer, head);
+    }
+    return removed;
+  }
+
+  /** A chain may begin later than at 1 only after what the trail itself, under a signed checkpoint, says that retention removed. */
+  compareBeginnings(removed: ReadonlyMap<string, WriterHead>): void {
+    for (const { begin } of this.#chains.values()) {
+      const gone = begin.position - 1;
+      if (gone === 0) continue;
+      const head = removed.get(begin.writer);
+      if (!head || head.position < gone) {
+        const from = (head?.position ?? 0) + 1;
+        const message = `entries ${from} to ${gone} are gone, and no retention is on record`;
+        this.find('removed', { writer: begin.writer, position: from }, message);
+      } else if (head.position === gone) this.#compare(head.hash, begin);
+      // Else the removal has not come to its end: its own end is compared instead, like that of a checkpoint.
+      else this.#links.push(head);
+    }
   }
 
   /** Request ids whose intent has no outcome; `noticed` where a later start has said so. */
@@ -142,7 +160,7 @@ export class ChainCheck {
     const { writer, position } = row;
     const chain: Chain = {
       writer,
-      first: position,
+      begin: row,
       position,
       hash: row.hash,
       entries: 0,
@@ -152,16 +170,9 @@ export class ChainCheck {
       orphaned: new Set(),
     };
     this.#chains.set(writer, chain);
+    // A later start is compared when all is read: what was removed is told further down.
     if (position === 1) this.#compare(chainStart(writer), row);
-    else this.#startsAtCheckpoint(row);
     return chain;
-  }
-
-  /** After retention a chain begins with the checkpoint that sealed what was removed. */
-  #startsAtCheckpoint(row: StoredRow): void {
-    const checkpoint = isEvent(row.text, checkpointEvent) ? this.#checkpointIn(row) : null;
-    if (checkpoint?.position === row.position - 1) this.#compare(checkpoint.hash, row);
-    else this.find('missing', row, `entries 1 to ${row.position - 1} are missing`);
   }
 
   #follow(chain: Chain, row: StoredRow): void {
@@ -184,7 +195,7 @@ export class ChainCheck {
     this.find('edited', row, `entry ${row.position}, or the hash before it, is not what was written`);
   }
 
-  #note(chain: Chain, row: StoredRow): void {
+  #note(chain: Chain, row: StoredRow, before: string | null): void {
     const { text } = row;
     if (!isPhase(text, 'event')) {
       const id = requestIdIn(text);
@@ -192,78 +203,37 @@ export class ChainCheck {
       else chain.open.delete(id);
       return;
     }
-    if (isEvent(text, checkpointEvent)) this.#sealed(chain, row);
-    else if (isEvent(text, chainStartedEvent)) this.#links.push(...linksIn(dataOf(text)));
-    else if (isEvent(text, removedEvent)) this.#noteRemoval(row);
-    else if (isEvent(text, 'call.orphaned')) chain.orphaned.add(requestIdIn(text));
+    if (isEvent(text, checkpointEvent)) this.#sealed(chain, row, before);
+    else if (isEvent(text, chainStartedEvent)) this.#links.push(...headsIn(dataIn(text)));
+    else if (isEvent(text, removedEvent)) this.#noteRemoval(row, removedEvent);
+    else if (isEvent(text, removalsEvent)) this.#noteRemoval(row, removalsEvent);
+    else if (isEvent(text, orphanedEvent)) chain.orphaned.add(requestIdIn(text));
   }
 
-  #sealed(chain: Chain, row: StoredRow): void {
+  #sealed(chain: Chain, row: StoredRow, before: string | null): void {
     const checkpoint = this.#checkpointIn(row);
     if (!checkpoint) return;
     if (checkpoint.position !== row.position - 1) {
       this.find('moved', row, `the checkpoint at ${row.position} is about entry ${checkpoint.position}`);
       return;
     }
+    if (before !== null && checkpoint.hash !== before) {
+      const message = `entry ${checkpoint.position} is not the one that was signed at ${checkpoint.time}`;
+      this.find('forked', row, message);
+      return;
+    }
     chain.sealed = checkpoint.position;
     chain.sealedAt = checkpoint.time;
-    this.#links.push(checkpoint);
   }
 
   #checkpointIn(row: StoredRow): Checkpoint | null {
-    const data = dataOf(row.text);
-    const checkpoint = {
-      writer: row.writer,
-      position: Number(data['position']),
-      hash: String(data['hash']),
-      time: String(data['time']),
-    };
-    const opened = openCheckpoint(signedText(checkpoint, String(data['signature'])), this.#keys);
+    const opened = checkpointIn(row, this.#keys);
     if (typeof opened !== 'string') return opened;
     this.find('signature', row, `the checkpoint at ${row.position} is not vouched for: ${opened}`);
     return null;
   }
 
-  #noteRemoval({ text, writer: by, position }: StoredRow): void {
-    const data = dataOf(text);
-    const head = {
-      writer: String(data['writer']),
-      position: Number(data['through']),
-      hash: String(data['hash']),
-    };
-    this.#removals.push({ head, by, position });
+  #noteRemoval({ text, writer: by, position }: StoredRow, event: string): void {
+    for (const head of removedIn(event, dataIn(text))) this.#removals.push({ head, by, position });
   }
-}
-
-function isPhase(text: string, phase: string): boolean {
-  return text.includes(`"phase":"${phase}"`);
-}
-
-function isEvent(text: string, event: string): boolean {
-  return text.includes(`"event":"${event}"`);
-}
-
-const requestIdMark = '"request_id":"';
-
-/** Quotes in values are escaped in JSON: the mark can only be the member. */
-function requestIdIn(text: string): string {
-  const at = text.indexOf(requestIdMark);
-  if (at === -1) return '';
-  const start = at + requestIdMark.length;
-  return text.slice(start, text.indexOf('"', start));
-}
-
-function dataOf(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return (JSON.parse(text).data ?? {}) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
-}
-
-function linksIn(data: Readonly<Record<string, unknown>>): WriterHead[] {
-  return Object.entries(data).flatMap(([name, value]) => {
-    const parts = name.startsWith('chain_') ? /^(\S+) (\d+) ([0-9a-f]{64})$/.exec(String(value)) : null;
-    return parts ? [{ writer: parts[1] ?? '', position: Number(parts[2]), hash: parts[3] ?? '' }] : [];
-  });
 }

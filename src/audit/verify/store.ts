@@ -1,0 +1,22 @@
+import type { StoredRow } from '../entry-text.ts';
+
+/** Told of what stands beside a text and contradicts it, or hides it from queries. */
+export type BesideFound = (
+  kind: 'column' | 'index',
+  at: { readonly writer: string; readonly position: number },
+  message: string,
+) => void;
+
+/** A store, as `audit verify` reads it: one view of it, whatever a gateway writes meanwhile. */
+export interface VerifyStore {
+  /** A table, index or trigger that is not as it was made: queries say something else than the entries do. One sentence each. */
+  schemaFaults(): Promise<string[]>;
+  /**
+   * Gives each row, each writer's in the order of its positions or of its commits, and what beside its text contradicts it.
+   * Rejects where the store cannot be read any further.
+   */
+  rows(take: (row: StoredRow) => void, find: BesideFound): Promise<void>;
+  /** In hex; null where there is no such entry. */
+  hashAt(writer: string, position: number): Promise<string | null>;
+  close(): Promise<void>;
+}
