@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import * as oauth from 'oauth4webapi';
 import { messageOf, OperationError, Secret } from '../../base/index.ts';
 import type { CheckContext } from '../context.ts';
+import { derive } from './derived.ts';
 import { type Issuer, issuerOf } from './issuer.ts';
 import { named } from './read-token-set.ts';
 import type { TokenSet } from './token-set.ts';
@@ -82,13 +83,27 @@ async function authorize(
     { ...issuer.options, additionalParameters: { resource: context.target.href } },
   );
   const tokens = await oauth.processAuthorizationCodeResponse(server, client, answer);
-  return {
+  const set: TokenSet = {
     tokens: { good: named('good', tokens.access_token) },
     issuer: server.issuer,
     client: { id: client.client_id, secret: null, redirectUri: catcher.redirectUri },
-    refreshToken: tokens.refresh_token === undefined ? null : named('refresh', tokens.refresh_token),
+    refreshToken: null,
     disposable: true,
   };
+  if (tokens.refresh_token === undefined) return set;
+  const derived = await derive(context, {
+    good: named('good', tokens.access_token),
+    scope: tokens.scope ?? parameters.scope,
+    refresh: tokens.refresh_token,
+    async ask(refresh, change) {
+      const again = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), refresh ?? '', {
+        ...issuer.options,
+        additionalParameters: { ...change },
+      });
+      return oauth.processRefreshTokenResponse(server, client, again);
+    },
+  });
+  return { ...set, ...derived };
 }
 
 /**
@@ -195,20 +210,29 @@ export async function clientCredentials(
     });
   const scope = client.scope ?? issuer.scope;
   try {
-    const answer = await oauth.clientCredentialsGrantRequest(
-      server,
-      { client_id: client.id },
-      oauth.ClientSecretBasic(client.secret.reveal()),
-      { resource: context.target.href, ...(scope !== '' && { scope }) },
-      issuer.options,
-    );
-    const tokens = await oauth.processClientCredentialsResponse(server, { client_id: client.id }, answer);
+    const ask = async (change: { resource: string; scope?: string }) => {
+      const answer = await oauth.clientCredentialsGrantRequest(
+        server,
+        { client_id: client.id },
+        oauth.ClientSecretBasic(client.secret.reveal()),
+        change,
+        issuer.options,
+      );
+      return oauth.processClientCredentialsResponse(server, { client_id: client.id }, answer);
+    };
+    const tokens = await ask({ resource: context.target.href, ...(scope !== '' && { scope }) });
+    const good = named('good', tokens.access_token);
+    const derived = await derive(context, {
+      good,
+      scope: tokens.scope ?? scope,
+      refresh: null,
+      ask: (_refresh, change) => ask(change),
+    });
     return {
-      tokens: { good: named('good', tokens.access_token) },
       issuer: server.issuer,
       client: { id: client.id, secret: new Secret(client.secret.reveal()), redirectUri: null },
-      refreshToken: null,
       disposable: true,
+      ...derived,
     };
   } catch (error) {
     throw new OperationError(`the authorization server gave no token: ${messageOf(error)}`);

@@ -8,7 +8,10 @@ import { allRefused } from './trial.ts';
 export async function mustRefuse(context: CheckContext, name: TokenName, what: string): Promise<Verdict> {
   const token = context.tokens.tokens[name];
   if (token === undefined)
-    return notTested(`no such token is at hand`, `--lab, or --tokens FILE with "${name}"`);
+    return notTested(
+      context.tokens.unavailable?.[name] ?? 'no such token is at hand',
+      `--lab, or --tokens FILE with "${name}"`,
+    );
   const good = await context.once(goodTokenWorks);
   if (good !== true) return good;
   return allRefused(context, [{ what, token }]);

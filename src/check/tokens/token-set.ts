@@ -31,6 +31,8 @@ export interface TokenSet {
   readonly refreshToken: NamedSecret | null;
   /** The good token was made for this run: it may be revoked at the end. */
   readonly disposable: boolean;
+  /** Why one is not at hand, where that is known. */
+  readonly unavailable?: Readonly<Partial<Record<TokenName, string>>>;
 }
 
 export interface TokenClient {

@@ -33,7 +33,7 @@ async function endOf(path: string): Promise<string> {
 
 async function prove(command: string, context: CommandContext): Promise<AuditProof> {
   const { ok, output } = await shell(command, context);
-  return { holds: ok, said: output.trim().split('\n').at(-1)?.slice(0, 200) ?? '' };
+  return { holds: ok, said: output.trim().replaceAll('\n', '; ').slice(0, 200) };
 }
 
 /** The person at the terminal typed it: the shell that they typed it in would run it as well. */

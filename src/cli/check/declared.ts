@@ -14,9 +14,10 @@ export function declaredBy(file: string, explained: readonly Explained[]): Decla
     text,
   });
   const keep = values.get('audit.keep');
-  const elsewhere = [...below('audit.also'), ...below('audit.checkpoints.to')].filter(
-    ({ value }) => !/^(none|null|\[\]|\{\})$/.test(value),
-  );
+  const copies = below('audit.also')
+    .map(({ path, value }) => ({ kind: /^audit\.also\[\d+\]\.(\w+)/.exec(path)?.[1] ?? '', value }))
+    .filter(({ kind, value }) => ['file', 'stdout', 'otlp', 'webhook'].includes(kind) && isSet(value));
+  const signed = isSet(values.get('audit.checkpoints.to') ?? 'none');
   const publicUrl = values.get('publicUrl') ?? '';
   const organization = values.get('limits.organization') ?? 'none';
   const destructive = explained.some(
@@ -33,10 +34,8 @@ export function declaredBy(file: string, explained: readonly Explained[]): Decla
       say('secrets', true, 'every secret is a reference'),
       say(
         'audit',
-        elsewhere.length > 0,
-        elsewhere.length > 0
-          ? 'records or checkpoints go elsewhere too'
-          : 'the log stays on this machine alone',
+        copies.length > 0 || signed,
+        elsewhereText([...new Set(copies.map(({ kind }) => kind))], signed),
       ),
       ...(keep === undefined ? [] : [say('retention', daysOf(keep) >= 365, `the log is kept for ${keep}`)]),
       say(
@@ -67,6 +66,19 @@ export function declaredBy(file: string, explained: readonly Explained[]): Decla
       ),
     ],
   };
+}
+
+function isSet(value: string): boolean {
+  return !/^(none|null|\[\]|\{\}|false)/.test(value);
+}
+
+/** Whether a file lies on another machine is nothing that its path says. */
+function elsewhereText(kinds: readonly string[], signed: boolean): string {
+  const all = [
+    ...(kinds.length > 0 ? [`records are copied (${kinds.join(', ')})`] : []),
+    ...(signed ? ['signed checkpoints are copied to a file'] : []),
+  ];
+  return all.length > 0 ? all.join(', ') : 'the log stays in one place';
 }
 
 function daysOf(text: string): number {

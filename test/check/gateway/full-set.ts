@@ -19,6 +19,7 @@ import {
 import { declaredBy } from '../../../src/cli/check/declared.ts';
 import { inspectConfig } from '../../../src/config/index.ts';
 import { alice, bob, signInAndConsent } from '../../authorization-server/support.ts';
+import { run } from '../../cli/support/run.ts';
 import { startTestGateway } from '../../clients/gateway.ts';
 
 /** Our gateway, and everything that check can be given about it: no row is left that cannot be tested. */
@@ -38,6 +39,10 @@ const config = {
     { match: '*', scope: 'mcp:tools:admin' },
   ],
   limits: { client: '240/min', address: '100000/min', addressFailures: '300/min' },
+  audit: {
+    also: [{ file: './copy.jsonl' }],
+    checkpoints: { everySeconds: 1, to: { file: './checkpoints.jsonl' } },
+  },
   http: { drainSeconds: 1 },
 };
 
@@ -171,6 +176,12 @@ function auditOf(data: string): AuditSource {
         db.close();
       }
     },
-    verify: null,
+    async verify() {
+      const { code, stdout } = await run(['audit', 'verify', '--data', data], { cwd: data });
+      return {
+        holds: code === 0,
+        said: stdout.split('\n')[0]?.replace(/\d+ (entries|saved)/g, 'some $1') ?? '',
+      };
+    },
   };
 }
