@@ -100,7 +100,6 @@ export const probes: readonly Probe[] = [
   flippedSignature,
   tokenInQuery,
   expiredToken,
-  wrongAudience,
   goodToken,
   ambiguousHeader,
   otherIssuer,
@@ -152,6 +151,7 @@ export const probes: readonly Probe[] = [
   limitDenialLogged,
   isolation,
   limitSurvivesRefresh,
+  wrongAudience,
   revocation,
   badTokenBurst,
 ];

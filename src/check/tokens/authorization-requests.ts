@@ -43,16 +43,30 @@ export interface Refreshed {
   readonly next: NamedSecret | null;
 }
 
+/** What came in place of a refresh token that was used: the old one used again would end the grant. */
+const successors = new WeakMap<NamedSecret, NamedSecret>();
+
 /** Twice: an issuer may answer the first refresh after a 403 with interaction_required, so that the client asks for more. */
-export async function refresh(context: CheckContext, refreshToken: NamedSecret): Promise<Refreshed | null> {
-  return (await refreshOnce(context, refreshToken)) ?? refreshOnce(context, refreshToken);
+export async function refresh(
+  context: CheckContext,
+  refreshToken: NamedSecret,
+  resource = context.target.href,
+): Promise<Refreshed | null> {
+  const first = await refreshOnce(context, refreshToken, resource);
+  if (first !== null || resource !== context.target.href) return first;
+  return refreshOnce(context, refreshToken, resource);
 }
 
-async function refreshOnce(context: CheckContext, refreshToken: NamedSecret): Promise<Refreshed | null> {
+async function refreshOnce(
+  context: CheckContext,
+  refreshToken: NamedSecret,
+  resource: string,
+): Promise<Refreshed | null> {
+  const newest = successors.get(refreshToken) ?? refreshToken;
   const answer = await post(context, 'token_endpoint', {
     grant_type: 'refresh_token',
-    refresh_token: refreshToken.secret.reveal(),
-    resource: context.target.href,
+    refresh_token: newest.secret.reveal(),
+    resource,
   });
   const document = answer && documentOf(answer);
   const token = document?.['access_token'];
@@ -61,7 +75,10 @@ async function refreshOnce(context: CheckContext, refreshToken: NamedSecret): Pr
   const next = typeof rotated === 'string' ? named('refresh', rotated) : null;
   const found = { token: named('refreshed', token), next };
   context.door.keep(found.token);
-  if (next) context.door.keep(next);
+  if (next) {
+    context.door.keep(next);
+    successors.set(refreshToken, next);
+  }
   return found;
 }
 

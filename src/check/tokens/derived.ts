@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import * as oauth from 'oauth4webapi';
+import type * as oauth from 'oauth4webapi';
 import { messageOf } from '../../base/index.ts';
 import type { CheckContext } from '../context.ts';
 import type { NamedSecret } from '../evidence.ts';
@@ -8,11 +8,14 @@ import { named } from './read-token-set.ts';
 import type { TokenName, TokenSet } from './token-set.ts';
 
 /** Nobody runs a server there (RFC 6761): what is minted for it opens nothing. */
-const elsewhere = 'https://other.portcullis-check.invalid/mcp';
+export const elsewhere = 'https://other.portcullis-check.invalid/mcp';
 
 export interface Grant {
   /** Asks the token endpoint once more; `refresh` is the newest refresh token, null where the grant needs none. */
-  ask(refresh: string | null, change: { resource: string; scope?: string }): Promise<oauth.TokenEndpointResponse>;
+  ask(
+    refresh: string | null,
+    change: { resource: string; scope?: string },
+  ): Promise<oauth.TokenEndpointResponse>;
   readonly good: NamedSecret;
   readonly scope: string;
   readonly refresh: string | null;
@@ -20,7 +23,11 @@ export interface Grant {
 
 type Derived = Pick<TokenSet, 'tokens' | 'refreshToken' | 'unavailable'>;
 
-/** What else the issuer gives for the same consent: a token that may only read, and one for another server, which must be refused. */
+/**
+ * What else the issuer gives for the same consent: a token that may only read, and one for another server, which must be refused. An
+ * issuer may use a refresh token up when it refuses: so that second one is asked for with a secret here, and with a refresh token last
+ * of all, in T08.
+ */
 export async function derive(context: CheckContext, grant: Grant): Promise<Derived> {
   const tokens: Partial<Record<TokenName, NamedSecret>> = { good: grant.good };
   const unavailable: Partial<Record<TokenName, string>> = {};
@@ -30,7 +37,7 @@ export async function derive(context: CheckContext, grant: Grant): Promise<Deriv
     ['wrong-audience', { resource: elsewhere }],
   ] as const;
   for (const [name, change] of wanted) {
-    if ('scope' in change && change.scope === null) continue;
+    if ('scope' in change ? change.scope === null : grant.refresh !== null) continue;
     try {
       const { resource, scope } = { scope: null, ...change };
       const answer = await grant.ask(refresh, { resource, ...(scope !== null && { scope }) });
@@ -40,10 +47,12 @@ export async function derive(context: CheckContext, grant: Grant): Promise<Deriv
       else unavailable[name] = why;
     } catch (error) {
       unavailable[name] = `the issuer gives none (${messageOf(error)})`;
+      refresh = null;
     }
   }
   const kept = { tokens, unavailable, refreshToken: refresh === null ? null : named('refresh', refresh) };
-  if (refresh === grant.refresh || (await connect(context, grant.good)) !== null) return kept;
+  if (refresh === null || refresh === grant.refresh || (await connect(context, grant.good)) !== null)
+    return kept;
   return renewed(context, grant, refresh);
 }
 
@@ -68,7 +77,7 @@ function readingPart(scope: string): string | null {
 }
 
 /** Why a token is none for another server: null if it is one. */
-function sameAudience(token: string, target: string): string | null {
+export function sameAudience(token: string, target: string): string | null {
   try {
     const { aud } = decodeJwt(token);
     const audiences = [aud].flat();

@@ -106,7 +106,8 @@ export async function createIssuer(url: string, faults: Faults, resource = `${ur
     const grant = store.get(form.get(name) ?? '');
     store.delete(form.get(name) ?? '');
     if (!grant || grant.clientId !== form.get('client_id')) return null;
-    if (isRefresh) return grant;
+    // RFC 8707 section 2.2: each refresh may ask for another server.
+    if (isRefresh) return { ...grant, resource: form.get('resource') ?? grant.resource };
     if (grant.redirectUri !== form.get('redirect_uri')) return null;
     const verifier = form.get('code_verifier') ?? '';
     const matches = createHash('sha256').update(verifier).digest('base64url') === grant.challenge;
