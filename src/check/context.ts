@@ -45,6 +45,7 @@ export interface CheckContext extends CheckInputs {
   /** Of a private target; none of a public one. */
   readonly addresses: readonly string[];
   readonly door: Door;
+  readonly revocationMs?: number;
   readonly clock: Clock;
   /** Runs it the first time, and gives everybody the same answer. The function itself is the key. */
   once<T>(find: (context: CheckContext) => Promise<T>): Promise<T>;

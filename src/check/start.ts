@@ -13,6 +13,8 @@ export interface ContextOptions extends CheckInputs {
   /** Pause between requests; by default none to speak of on a private network, and a tenth of a second elsewhere. */
   readonly paceMs?: number;
   readonly version: string;
+  /** How long a revoked token may live before the server is told so; a minute by default. */
+  readonly revocationMs?: number;
   /** Ends the run at once: rows that it did not reach are not tested. */
   readonly signal?: AbortSignal;
 }

@@ -18,6 +18,7 @@ export async function checkFaulty(faults: readonly FaultName[], only?: readonly 
       clock: systemClock,
       version: 'test',
       timeLimitMs: 120_000,
+      revocationMs: 3_000,
       tokens: await fullTokenSet(server),
       allowed: {
         burst: true,

@@ -101,9 +101,7 @@ describe('check with a token of our own gateway', { concurrency: 1 }, () => {
   it('by a sign-in as a client that registers itself', async () => {
     const { report, asked, text } = await check('--login', '--scope', scopes);
     assert.ok(asked);
-    assert.deepEqual(untested(report), [
-      'T08 the issuer gives no token for another server',
-    ]);
+    assert.deepEqual(untested(report), ['T08 the issuer gives no token for another server']);
     assert.doesNotMatch(text, /eyJ[\w-]{10,}\./);
   });
 
