@@ -1,10 +1,12 @@
-// How long the queries of the audit log take, and by which plan: `node bench/audit-query.ts [ROWS] [DIR]`, 10,000,000 rows by
-// default: about 12 GB of disk, removed at the end unless DIR is named (then it is used again).
+// How long the queries of the embedded audit log take, and by which plan:
+// `node bench/audit-query.ts [--records 10000000] [--dir DIR]`. About 15 GB of disk, removed at the end unless DIR is named: then
+// it is used again. Build it with time to spare: ten million take several minutes.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { parseArgs } from 'node:util';
 import {
+  type AuditEntry,
   type AuditFilter,
   auditFile,
   createAuditTrail,
@@ -14,43 +16,57 @@ import {
   tailEntries,
   traceOf,
 } from '../src/audit/index.ts';
+import { pageRows } from '../src/audit/read/sqlite-page.ts';
 import { createStamp, writeCall } from '../src/audit/record.ts';
-import { pageOf } from '../src/audit/sql.ts';
-import { silentLog, systemClock, timestamp } from '../src/base/index.ts';
+import { auditMigrations } from '../src/audit/schema.ts';
+import { batchOf, insertStatement, rowsOf } from '../src/audit/sinks/sqlite-batch.ts';
+import { Indexer } from '../src/audit/sinks/sqlite-indexer.ts';
+import { sha256Hex, silentLog, systemClock, timestamp } from '../src/base/index.ts';
+import { type Db, openDb, openDbForReading } from '../src/store/index.ts';
 
+const { values } = parseArgs({
+  options: { records: { type: 'string', default: '10000000' }, dir: { type: 'string' } },
+});
 const say = (text: string) => void process.stdout.write(`${text}\n`);
-const rows = Number(process.argv[2] ?? 10_000_000);
-const named = process.argv[3];
-const dataDir = named ?? mkdtempSync(join(tmpdir(), 'portcullis-bench-query-'));
+const rows = Number(values.records);
+const dataDir = values.dir ?? mkdtempSync(join(tmpdir(), 'portcullis-bench-query-'));
+const atOnce = 10_000;
 const spacingMs = 250;
-const last = Date.now();
+const last = Math.floor(Date.now() / 3_600_000) * 3_600_000;
 const requestId = (index: number) => `request-${String(index).padStart(9, '0')}`;
 
 if (!existsSync(auditFile(dataDir))) await build();
 await measure();
-if (named === undefined) rmSync(dataDir, { recursive: true, force: true });
+if (values.dir === undefined) rmSync(dataDir, { recursive: true, force: true });
 
-/** Through the tables that the trail made, but without its fsyncs: what is measured is reading. */
+/** By the statements of the sink, but without its fsyncs and without a chain: what is measured is reading. */
 async function build(): Promise<void> {
   const trail = await createAuditTrail({ dataDir, clock: systemClock, log: silentLog });
   trail.event({ timestamp: timestamp(last), event: 'gateway.started' });
   await trail.flush();
   await trail.close();
-  const db = new DatabaseSync(auditFile(dataDir));
-  db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -262144');
-  const insert = db.prepare('INSERT INTO records (writer, position, entry, hash) VALUES (1, ?, ?, ?)');
-  const stamp = createStamp(systemClock, 'bench:1')('outcome');
-  const hash = Buffer.alloc(32);
+  const db = openDb(auditFile(dataDir), auditMigrations);
+  db.exec('PRAGMA synchronous = OFF; PRAGMA cache_size = -65536');
+  const insert = insertStatement(db);
+  const indexer = new Indexer(db);
   const from = performance.now();
-  for (let start = 0; start < rows; start += 50_000) {
-    db.exec('BEGIN');
-    for (let index = start; index < Math.min(start + 50_000, rows); index += 1) {
-      insert.run(index + 2, writeCall(callAt(index), stamp).text, hash);
-    }
-    db.exec('COMMIT');
+  for (let start = 0; start < rows; start += atOnce) {
+    const batch = batchOf(entriesFrom(start, Math.min(start + atOnce, rows)));
+    db.transaction(() => {
+      for (const row of rowsOf(batch)) insert.run([1, ...row]);
+    });
+    while (indexer.waiting() > 0) indexer.step();
   }
   say(`built ${rows} rows in ${Math.round((performance.now() - from) / 1000)} s`);
   db.close();
+}
+
+function entriesFrom(start: number, end: number): AuditEntry[] {
+  const stamp = createStamp(systemClock, 'bench:1')('outcome');
+  return Array.from({ length: end - start }, (_, at): AuditEntry => {
+    const { record, text } = writeCall(callAt(start + at), stamp);
+    return { position: start + at + 10, phase: 'outcome', record, text, hash: '0'.repeat(64) };
+  });
 }
 
 /** 2,000 people, 50 clients, 40 tools; one in a hundred denied; one person, token and tool that are rare. */
@@ -63,7 +79,7 @@ function callAt(index: number): Parameters<typeof writeCall>[0] {
     client_id: `https://client${index % 50}.example/metadata.json`,
     subject: rare ? 'rare-person' : `person-${(index * 7919) % 2_000}`,
     tool_name: rare ? 'rare_tool' : `tool_${index % 40}`,
-    arguments_hash: `hmac-sha256:k1:${((index * 2_654_435_761) % 4_294_967_296).toString(16).padStart(64, '0')}`,
+    arguments_hash: `hmac-sha256:0123abcd:${sha256Hex(String(index))}`,
     scopes: ['mcp:tools:read'],
     result: denied ? 'denied_scope' : 'success',
     latency_ms: 1 + (index % 200),
@@ -112,9 +128,7 @@ async function measure(): Promise<void> {
       for await (const _ of queryEntries(source, { ...filter, limit: 100 })) found += 1;
     });
     say(`${name.padEnd(26)}${ms} ms  ${found} found`);
-    const { sql, parameters } = pageOf(filter, { last: undefined, count: 100 });
-    const plan = await source.run({ sql: `EXPLAIN QUERY PLAN ${sql}`, parameters });
-    for (const { detail } of plan) if (String(detail).includes('records')) say(`    ${detail}`);
+    for (const step of plansOf(filter)) say(`    ${step}`);
   }
   const others: readonly [string, () => Promise<unknown>][] = [
     ['tail (20 lines)', () => drain(tailEntries(source, { filter: {}, lines: 20, follow: null }))],
@@ -133,4 +147,29 @@ async function timed(work: () => Promise<unknown>): Promise<string> {
 
 async function drain(entries: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of entries);
+}
+
+/** The different steps by which `records` and `postings` are read for a page. */
+function plansOf(filter: AuditFilter): Set<string> {
+  const db = openDbForReading(auditFile(dataDir), auditMigrations);
+  const steps = new Set<string>();
+  const explaining: Db = {
+    ...db,
+    prepare(sql) {
+      const statement = db.prepare(sql);
+      const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`);
+      return {
+        ...statement,
+        all(parameters) {
+          for (const { detail } of plan.all(parameters)) {
+            if (/records|postings|segments/.test(String(detail))) steps.add(String(detail));
+          }
+          return statement.all(parameters);
+        },
+      };
+    },
+  };
+  pageRows(explaining, filter, { last: undefined, count: 100 });
+  db.close();
+  return steps;
 }

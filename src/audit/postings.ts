@@ -1,5 +1,5 @@
-import type { Db, SqlValue } from '../store/index.ts';
-import type { TextColumn } from './columns.ts';
+import type { Db } from '../store/index.ts';
+import { type TextColumn, textColumns } from './columns.ts';
 import type { AuditFilter } from './query.ts';
 import { isResultClass } from './results.ts';
 
@@ -11,33 +11,31 @@ import { isResultClass } from './results.ts';
  */
 export const segmentSize = 16_384;
 
-/** Columns with postings, the most telling first. `where`: entries that nobody looks for by this column are left out. */
-export const postingKinds = {
-  request_id: 'request_id IS NOT NULL',
-  arguments_hash: "phase <> 'intent' AND arguments_hash IS NOT NULL",
-  token_id: "phase <> 'intent' AND token_id IS NOT NULL",
-  reason: "phase <> 'intent' AND reason <> 'ok'",
-  result: "phase <> 'intent' AND result <> 'success'",
-  result_class: "phase <> 'intent' AND result_class <> 'success'",
-  address: "phase <> 'intent' AND address IS NOT NULL",
-  subject: "phase <> 'intent' AND subject IS NOT NULL",
-  client_id: "phase <> 'intent' AND client_id IS NOT NULL",
-  tool_name: "phase <> 'intent' AND tool_name IS NOT NULL",
-  organization: "phase <> 'intent' AND organization IS NOT NULL",
-} as const satisfies Partial<Record<TextColumn, string>>;
-
-export type PostingKind = keyof typeof postingKinds;
-
-export const allPostingKinds = Object.keys(postingKinds) as readonly PostingKind[];
-
-/** Whether an entry with these columns has a posting of this kind: `where`, said again for verification. */
-export function isPosted(kind: PostingKind, columns: Readonly<Record<string, SqlValue>>): boolean {
-  const value = columns[kind] ?? null;
-  if (value === null) return false;
-  if (kind === 'request_id') return true;
-  if (columns['phase'] === 'intent') return false;
-  return !((kind === 'reason' && value === 'ok') || (kind.startsWith('result') && value === 'success'));
+interface Posted {
+  /** A value that nobody looks for by this column: it is in nearly every entry. */
+  readonly common?: string;
+  /** Intents too. Queries look for outcomes and events. */
+  readonly intents?: boolean;
 }
+
+/** Columns with postings, the most telling first. */
+const posted = {
+  request_id: { intents: true },
+  arguments_hash: {},
+  token_id: {},
+  reason: { common: 'ok' },
+  result: { common: 'success' },
+  result_class: { common: 'success' },
+  address: {},
+  subject: {},
+  client_id: {},
+  tool_name: {},
+  organization: {},
+} as const satisfies Partial<Record<TextColumn, Posted>>;
+
+export type PostingKind = keyof typeof posted;
+
+export const postingKinds = Object.keys(posted) as readonly PostingKind[];
 
 export interface Term {
   readonly kind: PostingKind;
@@ -59,7 +57,7 @@ export function termsOf(filter: AuditFilter): Term[] {
     tool_name: filter.tool,
     organization: filter.organization,
   };
-  return allPostingKinds.flatMap((kind) => {
+  return postingKinds.flatMap((kind) => {
     const term = byKind[kind];
     return term === undefined ? [] : [{ kind, term }];
   });
@@ -73,53 +71,47 @@ export function indexedIn(db: Db): Indexed {
   return new Map(rows.map(({ kind, segments }) => [kind as PostingKind | 'time', Number(segments)]));
 }
 
-/** Indexes what is full, a slice at a time: one column of one segment, some milliseconds. */
-export class Indexer {
-  readonly #db: Db;
-  /** Segments that are wholly indexed, as far as this process knows. */
-  #done = 0;
+/** SQL for all text columns of a row as one text, a line each: faster to fetch than twenty values. */
+export const columnsText = textColumns.map((name) => `coalesce(${name}, '')`).join(' || char(10) || ');
 
-  constructor(db: Db) {
-    this.#db = db;
-  }
+const phaseAt = textColumns.indexOf('phase');
+const timestampAt = textColumns.indexOf('timestamp');
+const columnsOfKinds = postingKinds.map((kind) => {
+  const { common = '', intents = false }: Posted = posted[kind];
+  return { kind, at: textColumns.indexOf(kind), common, intents };
+});
 
-  /** Segments that wait, if the highest `seq` is this. */
-  waiting(lastSeq: number): number {
-    return Math.max(0, Math.floor((lastSeq + 1) / segmentSize) - this.#done);
-  }
+/** Where each value stands in one segment, as it is read. */
+export class Places {
+  readonly #byKind = new Map(postingKinds.map((kind) => [kind, new Map<string, string>()]));
+  /** Of timestamps. Null before the first row. */
+  span: { readonly oldest: string; readonly newest: string } | null = null;
 
-  /** Does one slice, or learns that another process was faster. */
-  step(): void {
-    this.#db.transaction(() => {
-      const indexed = indexedIn(this.#db);
-      const { kind, segment } = leastIndexed(indexed);
-      this.#done = segment;
-      const last = Number(this.#db.prepare('SELECT max(seq) AS seq FROM records').get()?.['seq'] ?? 0);
-      if (this.waiting(last) === 0) return;
-      const from = segment * segmentSize;
-      const range = { segment, from, to: from + segmentSize };
-      if (kind === 'time') {
-        forgetRemoved(this.#db);
-        this.#db.prepare(timeSql).run(range);
-      } else this.#db.prepare(postingsSql(kind)).run({ ...range, kind });
-      this.#db
-        .prepare('UPDATE indexed SET segments = :segments WHERE kind = :kind')
-        .run({ kind, segments: segment + 1 });
-    });
-  }
-
-  /** Where the newest entries are gone, their places are given again: what was known of them must not stay. */
-  forgetBeyond(lastSeq: number): void {
-    const segments = Math.floor((lastSeq + 1) / segmentSize);
-    const ahead = this.#db.prepare('SELECT 1 FROM indexed WHERE segments > :segments');
-    if (ahead.get({ segments }) === undefined) return;
-    for (const sql of [
-      'UPDATE indexed SET segments = :segments WHERE segments > :segments',
-      'DELETE FROM postings WHERE segment >= :segments',
-      'DELETE FROM segments WHERE segment >= :segments',
-    ]) {
-      this.#db.prepare(sql).run({ segments });
+  /** @param values in the order of `textColumns`, empty for nothing */
+  note(values: readonly string[], place: number): void {
+    const time = values[timestampAt] ?? '';
+    const { oldest, newest } = this.span ?? { oldest: time, newest: time };
+    if (!this.span || time < oldest || time > newest) {
+      this.span = { oldest: time < oldest ? time : oldest, newest: time > newest ? time : newest };
     }
+    const isIntent = values[phaseAt] === 'intent';
+    for (const { kind, at, common, intents } of columnsOfKinds) {
+      const term = values[at];
+      if (!term || term === common || (isIntent && !intents)) continue;
+      const places = this.#byKind.get(kind);
+      const before = places?.get(term);
+      places?.set(term, before === undefined ? String(place) : `${before},${place}`);
+    }
+  }
+
+  /** By value, its places with commas between. */
+  of(kind: PostingKind): ReadonlyMap<string, string> {
+    return this.#byKind.get(kind) ?? new Map();
+  }
+
+  clear(): void {
+    this.span = null;
+    for (const places of this.#byKind.values()) places.clear();
   }
 }
 
@@ -140,21 +132,4 @@ export function forgetRemoved(db: Db): boolean {
   db.prepare('DELETE FROM postings WHERE segment = :segment').run({ segment });
   db.prepare('DELETE FROM segments WHERE segment = :segment').run({ segment });
   return true;
-}
-
-/** Time first: no kind is ever ahead of it. */
-function leastIndexed(indexed: Indexed): { kind: PostingKind | 'time'; segment: number } {
-  const kinds = ['time', ...allPostingKinds] as const;
-  const segment = Math.min(...kinds.map((kind) => indexed.get(kind) ?? 0));
-  return { kind: kinds.find((kind) => (indexed.get(kind) ?? 0) === segment) ?? 'time', segment };
-}
-
-const timeSql = `INSERT INTO segments (segment, oldest, newest)
-  SELECT :segment, coalesce(min(timestamp), ''), coalesce(max(timestamp), '')
-  FROM records NOT INDEXED WHERE seq >= :from AND seq < :to`;
-
-function postingsSql(kind: PostingKind): string {
-  return `INSERT INTO postings (segment, kind, term, places)
-    SELECT :segment, :kind, ${kind}, json_group_array(seq - :from)
-    FROM records NOT INDEXED WHERE seq >= :from AND seq < :to AND ${postingKinds[kind]} GROUP BY ${kind}`;
 }

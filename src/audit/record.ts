@@ -25,6 +25,8 @@ export function createStamp(clock: Clock, instance: string): Stamp {
   };
 }
 
+/** Set by the trail, whatever a caller gives. */
+const ownNames = ['event_id', 'instance', 'phase', 'received_at', 'result_class', 'schema_version'];
 const callTable = tableOf(callFields);
 const eventTable = tableOf(eventFields);
 
@@ -33,51 +35,69 @@ export function writeCall(
   stamp: EntryFields & { readonly phase: 'intent' | 'outcome' },
 ): Written<CallEntry> {
   const result_class = record.result === null ? null : (resultClass(record.result) ?? null);
-  return write<CallEntry>({ ...record, ...stamp, result_class }, callTable);
+  return write<CallEntry>(record, { ...stamp, result_class }, callTable);
 }
 
 export function writeEvent(
   event: AuditEvent,
   stamp: EntryFields & { readonly phase: 'event' },
 ): Written<EventEntry> {
-  return write<EventEntry>({ ...event, ...stamp }, eventTable);
+  return write<EventEntry>(event, stamp, eventTable);
 }
 
 interface Column {
   readonly name: string;
-  /** `"name":` */
+  /** `,"name":` */
   readonly label: string;
   readonly kind: Kind;
+  readonly own: boolean;
   /** What a record says where nothing is given. */
   readonly nothing: Value;
 }
 
-type Table = readonly Column[];
+interface Table {
+  /** In the order of RFC 8785 section 3.2.3: by UTF-16 code units. */
+  readonly columns: readonly Column[];
+  /** A record that says nothing. */
+  readonly empty: Readonly<Record<string, Value>>;
+}
 
-/** In the order of RFC 8785 section 3.2.3: by UTF-16 code units. */
 function tableOf(fields: Readonly<Record<string, Kind>>): Table {
-  return Object.keys(fields)
-    .sort()
-    .flatMap((name) => {
-      const kind = fields[name];
-      return kind ? [{ name, label: `"${name}":`, kind, nothing: kind.clean(undefined) }] : [];
+  const columns = Object.entries(fields)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, kind]): Column => {
+      return {
+        name,
+        label: `,"${name}":`,
+        kind,
+        own: ownNames.includes(name),
+        nothing: kind.clean(undefined),
+      };
     });
+  const empty = Object.fromEntries(columns.map(({ name, nothing }) => [name, nothing]));
+  // Through JSON: an object that is filled member by member becomes a hash table, several times as large and slow to copy.
+  return { columns, empty: JSON.parse(JSON.stringify(empty)) };
 }
 
 /** The neutral record with every member, and its RFC 8785 text without those that say nothing: one pass over the fields. */
-function write<T>(given: Readonly<Record<string, unknown>>, table: Table): Written<T> {
-  const record: Record<string, Value> = {};
+function write<T>(given: object, ours: object, { columns, empty }: Table): Written<T> {
+  const [theirs, own] = [
+    given as Readonly<Record<string, unknown>>,
+    ours as Readonly<Record<string, unknown>>,
+  ];
+  const record: Record<string, Value> = { ...empty };
   let text = '';
-  for (const { name, label, kind, nothing } of table) {
-    const found = given[name];
+  for (const column of columns) {
+    const { name, label } = column;
+    const found = column.own ? own[name] : theirs[name];
     // Most members of most records are absent, and absent stays absent unless the kind fills it in.
-    const value = found === null || found === undefined ? nothing : kind.clean(found);
-    record[name] = value;
+    const value = found === null || found === undefined ? column.nothing : column.kind.clean(found);
     if (value === null) continue;
+    record[name] = value;
     const json = typeof value === 'string' ? quoted(value) : textOf(value);
-    if (json !== null) text += text === '' ? label + json : `,${label}${json}`;
+    if (json !== null) text += label + json;
   }
-  return { record: record as T, text: `{${text}}` };
+  return { record: record as T, text: `{${text.slice(1)}}` };
 }
 
 const needsNoEscape = /^[ !#-[\]-~]*$/;
@@ -97,7 +117,10 @@ function textOf(value: Exclude<Value, string | null>): string | null {
 export function readEntry(text: string): CallEntry | EventEntry {
   const stored = JSON.parse(text) as Record<string, Value>;
   const table = stored['phase'] === 'event' ? eventTable : callTable;
-  const record: Record<string, unknown> = {};
-  for (const { name, nothing } of table) record[name] = stored[name] ?? nothing;
+  const record: Record<string, unknown> = { ...table.empty };
+  for (const { name } of table.columns) {
+    const value = stored[name];
+    if (value !== undefined && value !== null) record[name] = value;
+  }
   return record as unknown as CallEntry | EventEntry;
 }

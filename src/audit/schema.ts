@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Migrations, Row } from '../store/index.ts';
 import { textColumns } from './columns.ts';
 import { callFields, eventFields } from './fields.ts';
-import { allPostingKinds } from './postings.ts';
+import { postingKinds } from './postings.ts';
 import { readEntry } from './record.ts';
 import type { CallEntry, EventEntry } from './trail.ts';
 
@@ -142,7 +142,7 @@ export const auditMigrations: Migrations = {
       kind TEXT PRIMARY KEY,
       segments INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO indexed (kind, segments) VALUES ${['time', ...allPostingKinds].map((kind) => `('${kind}', 0)`).join(', ')};
+    INSERT INTO indexed (kind, segments) VALUES ${['time', ...postingKinds].map((kind) => `('${kind}', 0)`).join(', ')};
     CREATE VIEW entries AS SELECT seq, writer, position, hash, entry,
       ${fieldNames.map((name) => `entry ->> '${name}' AS ${name}`).join(',\n      ')}
       FROM records;`,

@@ -1,11 +1,11 @@
 // Runs in a worker thread, so that waiting for the disk never holds up a request.
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../../base/index.ts';
-import { type Db, openDb, type SqlValue, type Statement } from '../../store/index.ts';
-import { textColumns } from '../columns.ts';
-import { Indexer } from '../postings.ts';
+import { type Db, openDb, type Statement } from '../../store/index.ts';
 import { auditMigrations } from '../schema.ts';
 import type { ChainHead, Opened, WriterHead } from './sink.ts';
+import { type Batch, batchColumns, insertStatement, rowsOf } from './sqlite-batch.ts';
+import { Indexer } from './sqlite-indexer.ts';
 
 export interface WorkerSettings {
   readonly file: string;
@@ -15,20 +15,6 @@ export interface WorkerSettings {
   readonly maxBytes: number;
 }
 
-/** Entries in a row, each member one string: copied from thread to thread at the speed of memory. */
-export interface Batch {
-  /** Position of the first. */
-  readonly first: number;
-  /** Hex, 64 digits each. */
-  readonly hashes: string;
-  /** A line each; canonical JSON has no newline in it. */
-  readonly texts: string;
-  /** A line each, empty for none; likewise each of `columns`, in the order of `textColumns`. */
-  readonly latencies: string;
-  readonly columns: readonly string[];
-}
-
-const hashBytes = 32;
 /** Other chains that a new one names. */
 const mostOthers = 30;
 
@@ -63,24 +49,17 @@ function serve(port: NonNullable<typeof parentPort>, settings: WorkerSettings): 
 }
 
 /**
- * Brings the index up to date after an append: one slice, then whatever came in meanwhile, and so on. Under a load that leaves no
+ * Brings the index up to date after an append: one step, then whatever came in meanwhile, and so on. Under a load that leaves no
  * pause it does as much as has come in, so that what is not indexed stays small.
  */
 function indexing(db: Db): () => void {
   const indexer = new Indexer(db);
-  const last = db.prepare('SELECT max(seq) AS seq FROM records');
-  const lastSeq = () => Number(last.get()?.['seq'] ?? 0);
-  db.transaction(() => indexer.forgetBeyond(lastSeq()));
   let isScheduled = false;
   return function index() {
     try {
-      let waiting = indexer.waiting(lastSeq());
-      if (waiting === 0) return;
-      do {
-        indexer.step();
-        waiting = indexer.waiting(lastSeq());
-      } while (waiting > 1);
-      if (waiting === 0 || isScheduled) return;
+      do indexer.step();
+      while (indexer.waiting() > 1);
+      if (isScheduled || !indexer.behind()) return;
       isScheduled = true;
       setImmediate(() => {
         isScheduled = false;
@@ -156,15 +135,12 @@ interface Statements {
   readonly closeCall: Statement;
 }
 
-const columns = ['writer', 'position', 'hash', 'entry', 'latency_ms', ...textColumns];
-const phaseAt = textColumns.indexOf('phase');
-const requestAt = textColumns.indexOf('request_id');
+const phaseAt = batchColumns.indexOf('phase');
+const requestAt = batchColumns.indexOf('request_id');
 
 function prepare(db: Db): Statements {
   return {
-    record: db.prepare(
-      `INSERT INTO records (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
-    ),
+    record: insertStatement(db),
     openCall: db.prepare(
       'INSERT OR REPLACE INTO open_calls (request_id, seq) VALUES (?, last_insert_rowid())',
     ),
@@ -181,18 +157,10 @@ interface Append {
 
 function append({ db, insert, writer, batch }: Append): WorkerAnswer {
   try {
-    const texts = batch.texts.split('\n');
-    const latencies = batch.latencies.split('\n');
-    const values = batch.columns.map((column) => column.split('\n'));
-    const hashes = Buffer.from(batch.hashes, 'hex');
     db.transaction(() => {
-      for (const [at, text] of texts.entries()) {
-        const hash = hashes.subarray(at * hashBytes, (at + 1) * hashBytes);
-        const latency = latencies[at] ? Number(latencies[at]) : null;
-        const row: SqlValue[] = [writer, batch.first + at, hash, text, latency];
-        for (const column of values) row.push(column[at] || null);
-        insert.record.run(row);
-        const [phase, id] = [values[phaseAt]?.[at], values[requestAt]?.[at] ?? ''];
+      for (const row of rowsOf(batch)) {
+        insert.record.run([writer, ...row]);
+        const [phase, id = null] = [row[phaseAt], row[requestAt]];
         if (phase === 'intent') insert.openCall.run([id]);
         else if (phase === 'outcome') insert.closeCall.run([id]);
       }

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { makePrivateDirectory } from '../../store/index.ts';
-import { latencyOf, linesOf, textColumnOf, textColumns } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
 import type { AuditSink } from './sink.ts';
-import type { Batch, WorkerAnswer, WorkerSettings } from './sqlite-worker.ts';
+import { type Batch, batchOf } from './sqlite-batch.ts';
+import type { WorkerAnswer, WorkerSettings } from './sqlite-worker.ts';
 
 export interface SqliteSinkOptions {
   readonly file: string;
@@ -53,7 +53,8 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
     async append(entries: readonly AuditEntry[]) {
       if (!worker) throw new Error('the audit store is not open');
       const answer = answerOf(worker, patienceMs);
-      worker.postMessage(batchOf(entries));
+      const batch: Batch = batchOf(entries);
+      worker.postMessage(batch, [batch.bytes.buffer]);
       const received = await answer;
       if (received.kind !== 'appended') throw new Error(reasonOf(received));
     },
@@ -62,16 +63,6 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
       worker = undefined;
       if (closing) await stop(closing, patienceMs);
     },
-  };
-}
-
-function batchOf(entries: readonly AuditEntry[]): Batch {
-  return {
-    first: entries[0]?.position ?? 0,
-    hashes: entries.map(({ hash }) => hash).join(''),
-    texts: linesOf(entries, ({ text }) => text),
-    latencies: linesOf(entries, latencyOf),
-    columns: textColumns.map((column) => linesOf(entries, (entry) => textColumnOf(entry, column))),
   };
 }
 
