@@ -289,6 +289,11 @@ describe('a flood of names', () => {
     assert.equal(samples.filter(({ name }) => name === 'c_total').length, 2_001);
     assert.equal(numberOf(samples, 'c_total', { otel_metric_overflow: 'true' }), 8_000);
     assert.equal(numberOf(samples, 'c_total'), 10_000);
+    const timed = registry.histogram({ name: 'h', unit: 's', text: 'x', keys: ['k'] }, [1, 2]);
+    for (let index = 0; index < 3_000; index += 1) timed.record([`name ${index}`], 1.5);
+    const times = readExposition(prometheusText(registry.collect(), []));
+    assert.equal(times.filter(({ name }) => name === 'h_seconds_count').length, 1_001);
+    assert.equal(numberOf(times, 'h_seconds_count'), 3_000);
   });
 
   it('a name cannot end its line and become a sample', () => {

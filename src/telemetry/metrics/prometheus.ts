@@ -26,14 +26,15 @@ function histogram(
   attributes: readonly Pair[],
   { value, bounds }: { readonly value: HistogramValue; readonly bounds: readonly number[] },
 ): string {
+  const own = labels(attributes);
+  // Made once: a series has many buckets, and a scrape many series.
+  const before = own === '' ? `${name}_bucket{le="` : `${name}_bucket${own.slice(0, -1)},le="`;
   let below = 0;
   const buckets = value.counts.map((count, index) => {
     below += count;
     const end = bounds[index];
-    const le: Pair = ['le', end === undefined ? '+Inf' : numberText(end)];
-    return `${name}_bucket${labels([...attributes, le])} ${below}\n`;
+    return `${before}${end === undefined ? '+Inf' : numberText(end)}"} ${below}\n`;
   });
-  const own = labels(attributes);
   return `${buckets.join('')}${name}_sum${own} ${numberText(value.sum)}\n${name}_count${own} ${value.count}\n`;
 }
 
@@ -48,9 +49,16 @@ function word(name: string): string {
   return name.replace(/[^a-zA-Z0-9_]/g, '_');
 }
 
+/** A series keeps its attributes, so its labels are written once. */
+const written = new WeakMap<readonly Pair[], string>();
+
 function labels(pairs: readonly Pair[]): string {
   if (pairs.length === 0) return '';
-  return `{${pairs.map(([key, value]) => `${word(key)}="${escaped(value, true)}"`).join(',')}}`;
+  const known = written.get(pairs);
+  if (known !== undefined) return known;
+  const text = `{${pairs.map(([key, value]) => `${word(key)}="${escaped(value, true)}"`).join(',')}}`;
+  written.set(pairs, text);
+  return text;
 }
 
 /** A value that could end its line would be taken for another sample. Other control characters stay out as well. */

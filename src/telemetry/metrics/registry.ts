@@ -54,16 +54,20 @@ interface Series<T> {
 
 /** Of one instrument. What comes beyond is counted together: no caller, and no server behind, can fill the memory with names. */
 const mostSeries = 2_000;
+/** Of a histogram, which has a line for each bucket. */
+const mostTimed = 1_000;
 const overflow: readonly Pair[] = [[attribute.overflow, 'true']];
 
 /** The series of one instrument, by the values of its attributes. */
 class SeriesMap<T> {
   readonly #keys: readonly string[];
   readonly #make: () => T;
+  readonly #most: number;
   readonly #series = new Map<string, Series<T>>();
 
-  constructor(keys: readonly string[], make: () => T) {
+  constructor(keys: readonly string[], most: number, make: () => T) {
     this.#keys = keys;
+    this.#most = most;
     this.#make = make;
   }
 
@@ -71,7 +75,7 @@ class SeriesMap<T> {
     const key = values.join('\u0000');
     const found = this.#series.get(key);
     if (found) return found.value;
-    if (this.#series.size >= mostSeries) return this.#overflown();
+    if (this.#series.size >= this.#most) return this.#overflown();
     return this.#add(key, pairsOf(this.#keys, values));
   }
 
@@ -102,7 +106,7 @@ export class Registry {
   readonly #instruments: (() => Metric)[] = [];
 
   counter(description: Description): Counter {
-    const series = new SeriesMap(description.keys ?? [], () => ({ sum: 0 }));
+    const series = new SeriesMap(description.keys ?? [], mostSeries, () => ({ sum: 0 }));
     this.#instruments.push(() => ({
       ...description,
       kind: 'sum',
@@ -118,7 +122,7 @@ export class Registry {
 
   /** @param bounds upper ends of the buckets, inclusive, ascending */
   histogram(description: Description, bounds: readonly number[]): Histogram {
-    const series = new SeriesMap(description.keys ?? [], () => ({
+    const series = new SeriesMap(description.keys ?? [], mostTimed, () => ({
       counts: new Array<number>(bounds.length + 1).fill(0),
       sum: 0,
       count: 0,
