@@ -174,7 +174,7 @@ class Planner {
     if (from === 0 || from > end) return null;
     const start = from === 1 ? chainStart(chain.writer) : await this.#removedBefore(chain, from);
     const stretch = new Stretch({ keys: this.#options.keys, before: this.#options.before, start });
-    for (let after = from - 1; after < end && !stretch.fault; after += pageRows) {
+    for (let after = from - 1; after < end && !stretch.fault && !stretch.isForeign; after += pageRows) {
       const rows = await this.#run(
         `SELECT position, entry, hash FROM records
          WHERE writer = :id AND position > :after AND position <= :last ORDER BY position`,
@@ -182,7 +182,8 @@ class Planner {
       );
       for (const row of rows) stretch.row(storedRow(chain.writer, row));
     }
-    const { fault } = stretch;
+    const { fault, isForeign } = stretch;
+    if (isForeign) return null;
     if (!fault) return stretch;
     if (!this.kept.some(({ writer }) => writer === chain.writer)) {
       this.kept.push({ writer: chain.writer, reason: fault });

@@ -26,6 +26,8 @@ export class Stretch {
   readonly open = new Map<string, number>();
   /** What is not as it was written. */
   fault: string | null = null;
+  /** Signed with a key that is not known here: another replica's. It can be neither trusted nor blamed. */
+  isForeign = false;
 
   /** @param start the hash before the first row; null when only a checkpoint there can tell */
   constructor({
@@ -39,8 +41,12 @@ export class Stretch {
   }
 
   row(row: StoredRow): void {
-    if (this.fault) return;
+    if (this.fault || this.isForeign) return;
     const checkpoint = isEvent(row.text, checkpointEvent) ? checkpointIn(row, this.#keys) : null;
+    if (checkpoint === 'unknown key') {
+      this.isForeign = true;
+      return;
+    }
     const sealed = checkpoint && typeof checkpoint !== 'string' ? checkpoint : null;
     const before = this.#hash ?? (sealed?.position === row.position - 1 ? sealed.hash : null);
     const follows = before !== null && chainNext(before, row.text) === row.hash;

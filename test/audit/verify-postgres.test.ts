@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import {
+  type AuditStore,
+  planOld,
+  publicAuditKeys,
+  readAuditKeys,
+  removeOld,
+  type Verification,
+  verifyAudit,
+} from '../../src/audit/index.ts';
+import { type Clock, Secret, systemClock } from '../../src/base/index.ts';
+import { isPostgresInstalled, type PostgresServer, startPostgres } from '../support/postgres/index.ts';
+import { intent, openTrailFor, record, temporaryDirectory } from './support.ts';
+
+const skip = isPostgresInstalled
+  ? false
+  : 'SKIPPED: no PostgreSQL on this machine (apt-get install postgresql)';
+
+const dayMs = 86_400_000;
+const keep = { text: '400d', ms: 400 * dayMs };
+const kinds = ({ findings }: Verification) => [...new Set(findings.map(({ kind }) => kind))];
+const off = 'ALTER TABLE portcullis.records DISABLE TRIGGER ALL;';
+const on = 'ALTER TABLE portcullis.records ENABLE TRIGGER ALL;';
+
+describe('the trail in PostgreSQL', { skip }, () => {
+  let server: PostgresServer;
+  let made = 0;
+  before(async () => {
+    server = await startPostgres(['fsync=off']);
+  });
+  after(() => server.close());
+
+  interface Place extends AuditStore {
+    /** Statements of somebody who owns the database. */
+    sql(text: string): string;
+  }
+
+  function place(t: TestContext): Place {
+    made += 1;
+    const name = `verify${made}`;
+    const url = new Secret(server.database(name));
+    return { dataDir: temporaryDirectory(t), postgres: { url }, sql: (text) => server.sql(text, name) };
+  }
+
+  async function run(t: TestContext, { sql: _, ...store }: Place, ago: number): Promise<string> {
+    const clock: Clock = {
+      now: () => systemClock.now() - ago * dayMs,
+      monotonic: systemClock.monotonic,
+    };
+    const trail = await openTrailFor(t, store.dataDir, { clock, postgres: store.postgres });
+    const intents = Array.from({ length: 6 }, (_, at) => intent({ subject: `user-${ago}-${at}` }));
+    await Promise.all(intents.map((one) => trail.intent(one)));
+    for (const { request_id, subject } of intents) trail.outcome(record({ request_id, subject }));
+    await trail.close();
+    return trail.writer;
+  }
+
+  it('is as it was written, whoever wrote: also replicas with keys of their own', async (t) => {
+    const here = place(t);
+    await run(t, here, 0);
+    const there = { ...here, dataDir: temporaryDirectory(t) };
+    await run(t, there, 0);
+    const keys = join(here.dataDir, 'keys.pub');
+    const lines = [here, there].flatMap(({ dataDir }) => publicAuditKeys(readAuditKeys(dataDir)));
+    writeFileSync(keys, `${lines.join('\n')}\n`);
+    const verification = await verifyAudit(here, { keys });
+    assert.deepEqual(verification.findings, []);
+    assert.equal(verification.chains.length, 2);
+    assert.equal(verification.unsealed, 0);
+    assert.deepEqual(kinds(await verifyAudit(here)), ['signature'], "the other's key is not known here");
+  });
+
+  const attacks: Readonly<Record<string, { sql: string; kind: string }>> = {
+    'a value changed': {
+      sql: `UPDATE portcullis.records SET entry = replace(entry, 'user-0-2', 'user-0-9')`,
+      kind: 'edited',
+    },
+    'a column changed alone': {
+      sql: `UPDATE portcullis.records SET subject = 'nobody' WHERE subject = 'user-0-2'`,
+      kind: 'column',
+    },
+    'an entry removed': { sql: 'DELETE FROM portcullis.records WHERE position = 4', kind: 'missing' },
+    'a beginning removed': { sql: 'DELETE FROM portcullis.records WHERE position < 4', kind: 'removed' },
+    'a tail cut off': { sql: 'DELETE FROM portcullis.records WHERE position > 5', kind: 'truncated' },
+    'everything removed': { sql: 'DELETE FROM portcullis.records', kind: 'truncated' },
+    'an entry doubled': {
+      sql: `INSERT INTO portcullis.records (at, writer, position, entry, hash, phase, timestamp)
+        SELECT at + interval '1 s', writer, position, entry, hash, phase, timestamp FROM portcullis.records WHERE position = 4`,
+      kind: 'moved',
+    },
+  };
+  for (const [name, { sql, kind }] of Object.entries(attacks)) {
+    it(`found: ${name}`, async (t) => {
+      const here = place(t);
+      await run(t, here, 0);
+      here.sql(`${off} ${sql}; ${on}`);
+      const verification = await verifyAudit(here);
+      assert.ok(kinds(verification).includes(kind as never), JSON.stringify(verification.findings));
+    });
+  }
+
+  const guards: Readonly<Record<string, string>> = {
+    'a guard that was dropped': 'DROP TRIGGER records_no_delete ON portcullis.records',
+    'a guard that is switched off': 'ALTER TABLE portcullis.records DISABLE TRIGGER records_no_truncate',
+    'a guard that does nothing': `CREATE OR REPLACE FUNCTION portcullis.refuse_delete() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RETURN OLD; END $$`,
+    'a guard of one partition that is switched off': `DO $$ BEGIN EXECUTE format('ALTER TABLE portcullis.%I DISABLE TRIGGER records_no_delete',
+      (SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'portcullis.records'::regclass LIMIT 1)); END $$`,
+    'a trigger that was added': `CREATE FUNCTION portcullis.drop_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+      CREATE TRIGGER a BEFORE INSERT ON portcullis.records FOR EACH ROW EXECUTE FUNCTION portcullis.drop_it()`,
+  };
+  for (const [name, sql] of Object.entries(guards)) {
+    it(`found: ${name}`, async (t) => {
+      const here = place(t);
+      await run(t, here, 0);
+      here.sql(sql.replaceAll('portcullis.%I', '%s'));
+      assert.deepEqual(kinds(await verifyAudit(here)), ['schema']);
+    });
+  }
+
+  it('retention removes what is old, on record, and the rest stays provable', async (t) => {
+    const here = place(t);
+    await run(t, here, 500);
+    await run(t, here, 450);
+    await run(t, here, 10);
+    const ask = { keep, clock: systemClock, by: 'tester' };
+    const planned = await planOld(here, ask);
+    const { plan, removed } = await removeOld(here, ask);
+    assert.deepEqual(plan, planned);
+    assert.ok(removed > 20 && plan.removals.length === 2, JSON.stringify(plan));
+    const verification = await verifyAudit(here);
+    assert.deepEqual(verification.findings, []);
+    assert.equal(verification.removed.length, 2);
+    const left = (ago: number) =>
+      here.sql(`SELECT count(*) FROM portcullis.records WHERE subject LIKE 'user-${ago}-%'`);
+    assert.deepEqual([left(500), left(450), left(10)], ['0', '0', '12']);
+    assert.throws(() => here.sql("DELETE FROM portcullis.records WHERE subject LIKE 'user-10-%'"));
+    here.sql(`${off} DELETE FROM portcullis.records WHERE writer = 3 AND position < 4; ${on}`);
+    assert.deepEqual(kinds(await verifyAudit(here)), ['removed'], 'and a deletion is told from it');
+  });
+
+  it('a replica removes nothing that another has signed, unless they share the keys', async (t) => {
+    const here = place(t);
+    await run(t, here, 500);
+    const there = { ...here, dataDir: temporaryDirectory(t) };
+    await run(t, there, 0);
+    const ask = { keep, clock: systemClock, by: 'tester' };
+    const plan = await planOld(there, ask);
+    assert.deepEqual([plan.removals, plan.kept], [[], []], 'and blames nobody');
+    const file = 'audit-keys.json';
+    const shared = { ...here, dataDir: temporaryDirectory(t) };
+    cpSync(join(here.dataDir, file), join(shared.dataDir, file));
+    assert.equal((await planOld(shared, ask)).removals.length, 1);
+    assert.ok(readFileSync(join(shared.dataDir, file)).length > 0);
+  });
+});
