@@ -1,12 +1,12 @@
 import type { ResultHash } from '../audit/index.ts';
 import type { Refusal } from '../base/index.ts';
 import type { Principal } from '../identity/index.ts';
-import type { Json } from '../protocol/index.ts';
+import { type Json, parseUpstreamJson } from '../protocol/index.ts';
 import type { AnswerHead, AnswerSink, Exchange, UpstreamFailure } from '../upstream/index.ts';
 import type { ClearedCall } from './call.ts';
 import type { CallRecord, Ending } from './call-record.ts';
 import type { CallInFlight } from './calls-in-flight.ts';
-import { endingOf, isResponseTo, jsonOf } from './ending.ts';
+import { endingOf, isResponseTo } from './ending.ts';
 import { EventRelay, toolsChangedEvent } from './event-relay.ts';
 import type { OpenStream } from './open-streams.ts';
 import { answerTo, baseHeaders } from './outcome.ts';
@@ -200,7 +200,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
     const head = this.#head;
     if (!head) return;
     const body = Buffer.concat(this.#chunks, this.#size);
-    const json = body.length > 0 ? jsonOf(body.toString('utf8')) : undefined;
+    const json = body.length > 0 ? parseUpstreamJson(body.toString('utf8')) : undefined;
     const unreadable = this.#unreadableBody(json, head.status);
     const sent = unreadable ? null : this.#viewOf(body, json);
     if (sent === null) {

@@ -1,15 +1,6 @@
 import { isObject, type Json, type Message } from '../protocol/index.ts';
 import type { Ending } from './call-record.ts';
 
-/** JSON or undefined: what an upstream sends need not be any. */
-export function jsonOf(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}
-
 /** Whether this is the response to the call's own request; other messages share a stream with it. */
 export function isResponseTo(message: Message | null, json: Json | undefined): boolean {
   if (message?.kind !== 'request' || !isObject(json) || 'method' in json) return false;

@@ -5,11 +5,12 @@ import {
   type Json,
   type JsonObject,
   metaKeys,
+  parseUpstreamJson,
   withEventData,
 } from '../protocol/index.ts';
 import type { ClearedCall } from './call.ts';
 import type { Ending } from './call-record.ts';
-import { endingOf, isResponseTo, jsonOf } from './ending.ts';
+import { endingOf, isResponseTo } from './ending.ts';
 import { viewOfMessage, viewOfToolList } from './tool-list-view.ts';
 
 const maxEventBytes = 16 * 1024 * 1024;
@@ -77,7 +78,7 @@ export class EventRelay {
   #viewOf(event: Buffer): Buffer | null {
     const data = eventData(event);
     if (data === null || data === '') return event;
-    const json = jsonOf(data);
+    const json = parseUpstreamJson(data);
     if (isToolsChanged(json)) this.#call.server.catalog.changed();
     if (isResponseTo(this.#call.message, json)) this.#ending ??= endingOf(json, 200);
     if (json === undefined) return this.#isList ? null : event;

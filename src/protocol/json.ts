@@ -1,5 +1,6 @@
 import { type Refusal, refuse } from '../base/index.ts';
 import type { Json } from './message.ts';
+import { isNestedDeeper } from './nesting.ts';
 
 /**
  * Reads JSON that has one meaning for every parser (RFC 8259 leaves the rest open): valid UTF-8 without a byte order mark,
@@ -16,12 +17,31 @@ export function parseJson(bytes: Uint8Array, maxDepth: number): Json | Refusal {
   let value: Json;
   try {
     text = decoder.decode(bytes);
+    if (isNestedDeeper(text, maxDepth)) {
+      return refuse('malformed_json', `The body is nested deeper than ${maxDepth}`);
+    }
     value = JSON.parse(text) as Json;
   } catch {
     return refuse('malformed_json', 'The body is not JSON in UTF-8');
   }
-  const ambiguity = new Scanner(text, maxDepth).scan();
+  const ambiguity = new Scanner(text).scan();
   return ambiguity === null ? value : refuse('malformed_json', ambiguity);
+}
+
+/** Beyond what any result needs; JSON.parse alone would take megabytes of brackets, and seconds for them. */
+const deepestOfUpstream = 1000;
+
+/**
+ * JSON of a server behind the gateway, which reads it to know what it passes on.
+ * @returns undefined for what is none, and for what is nested beyond reason
+ */
+export function parseUpstreamJson(text: string): Json | undefined {
+  if (isNestedDeeper(text, deepestOfUpstream)) return undefined;
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -38,14 +58,12 @@ const MINUS = 0x2d;
 /** Walks text that JSON.parse has accepted, so syntax needs no second check: only what JSON.parse lets through. */
 class Scanner {
   readonly #text: string;
-  readonly #maxDepth: number;
   /** One entry per open container: the keys seen in an object, or null for an array. */
   readonly #open: (Set<string> | null)[] = [];
   #at = 0;
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string) {
     this.#text = text;
-    this.#maxDepth = maxDepth;
   }
 
   /** @returns what is ambiguous, or null */
@@ -58,18 +76,13 @@ class Scanner {
       else if (code === MINUS || (code >= 0x30 && code <= 0x39)) fault = this.#number();
       else {
         this.#at += 1;
-        if (code === OPEN_OBJECT) fault = this.#enter(new Set());
-        else if (code === OPEN_ARRAY) fault = this.#enter(null);
+        if (code === OPEN_OBJECT) this.#open.push(new Set());
+        else if (code === OPEN_ARRAY) this.#open.push(null);
         else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) this.#open.pop();
       }
       if (fault !== null) return fault;
     }
     return null;
-  }
-
-  #enter(keys: Set<string> | null): string | null {
-    this.#open.push(keys);
-    return this.#open.length > this.#maxDepth ? `The body is nested deeper than ${this.#maxDepth}` : null;
   }
 
   #string(): string | null {

@@ -1,4 +1,4 @@
-import { EventSplitter, eventData, isObject, type Json, type JsonObject } from '../protocol/index.ts';
+import { EventSplitter, eventData, isObject, type JsonObject, parseUpstreamJson } from '../protocol/index.ts';
 import type {
   AnswerHead,
   AnswerSink,
@@ -103,10 +103,6 @@ class Collector implements AnswerSink {
 }
 
 function messageOf(text: string): JsonObject | null {
-  try {
-    const json = JSON.parse(text) as Json;
-    return isObject(json) ? json : null;
-  } catch {
-    return null;
-  }
+  const json = parseUpstreamJson(text);
+  return isObject(json) ? json : null;
 }

@@ -78,6 +78,9 @@ describe('parseJson', () => {
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
     assert.ok(!isRefusal(read(nested(64))));
     assert.ok(isRefusal(read(nested(65))));
+    assert.ok(!isRefusal(read(`[${JSON.stringify('[{"\\'.repeat(100))}]`)), 'brackets in strings are none');
+    const open = read('['.repeat(1_000_000)); // no JSON: that it is said to be deep shows that nobody parsed it
+    assert.ok(isRefusal(open) && /nested deeper/.test(open.message), 'counted before it is parsed');
     assert.ok(isRefusal(read(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`)));
   });
 

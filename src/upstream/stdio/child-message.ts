@@ -1,4 +1,10 @@
-import { type Json, type JsonObject, type Member, membersOf } from '../../protocol/index.ts';
+import {
+  type Json,
+  type JsonObject,
+  type Member,
+  membersOf,
+  parseUpstreamJson,
+} from '../../protocol/index.ts';
 
 export type ChildMessageKind = 'request' | 'notification' | 'response';
 
@@ -38,12 +44,7 @@ export class ChildMessage {
  */
 export function readChildMessage(bytes: Buffer): ChildMessage | null {
   const text = bytes.toString();
-  let value: Json;
-  try {
-    value = JSON.parse(text) as Json;
-  } catch {
-    return null;
-  }
+  const value = parseUpstreamJson(text);
   if (!isJsonObject(value) || value['jsonrpc'] !== '2.0') return null;
   const hasAnswer = Object.hasOwn(value, 'result') || Object.hasOwn(value, 'error');
   if (typeof value['method'] !== 'string' && !hasAnswer) return null;
