@@ -1,16 +1,33 @@
-// The audit trail by itself: `node bench/audit.ts [--records 200000]`. All figures of one run, on one disk: compare them with
-// each other, not with another machine's.
+// The audit trail by itself, all figures of one run on one disk: compare them with each other, not with another machine's.
+// `node bench/audit.ts [--records 1000000] [--calls 20000] [--rounds 5] [--without-postgres]`
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createAuditTrail, verifyAudit } from '../src/audit/index.ts';
-import { silentLog, systemClock, timestamp } from '../src/base/index.ts';
+import {
+  type AuditTrail,
+  type AuditTrailOptions,
+  createAuditTrail,
+  verifyAudit,
+} from '../src/audit/index.ts';
+import { Secret, silentLog, systemClock, timestamp } from '../src/base/index.ts';
 import { intent, record } from '../test/audit/support.ts';
+import { isPostgresInstalled, startPostgres } from '../test/support/postgres/index.ts';
 
-const { values } = parseArgs({ options: { records: { type: 'string', default: '200000' } } });
+const { values } = parseArgs({
+  options: {
+    records: { type: 'string', default: '1000000' },
+    calls: { type: 'string', default: '20000' },
+    rounds: { type: 'string', default: '5' },
+    'without-postgres': { type: 'boolean', default: false },
+  },
+});
 const records = Number(values.records);
+const calls = Number(values.calls);
+const rounds = Number(values.rounds);
 const say = (text: string) => process.stdout.write(`${text}\n`);
+const seconds = () => systemClock.monotonic() / 1_000;
+const median = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? 0;
 
 async function inDirectory<T>(work: (dataDir: string) => Promise<T>): Promise<T> {
   const dataDir = mkdtempSync(join(tmpdir(), 'portcullis-bench-'));
@@ -21,89 +38,123 @@ async function inDirectory<T>(work: (dataDir: string) => Promise<T>): Promise<T>
   }
 }
 
-const open = (dataDir: string, durability: 'strict' | 'batched') =>
-  createAuditTrail({ dataDir, clock: systemClock, log: silentLog, durability, closeWithinMs: 60_000 });
+const open = (dataDir: string, more: Partial<AuditTrailOptions> = {}) =>
+  createAuditTrail({ dataDir, clock: systemClock, log: silentLog, closeWithinMs: 60_000, ...more });
 
-/** Records per second into SQLite, chained; then entries per second of `verify`. */
-async function ingestAndVerify(): Promise<void> {
-  await inDirectory(async (dataDir) => {
-    const trail = await open(dataDir, 'strict');
-    const before = process.memoryUsage().rss;
-    const start = systemClock.monotonic();
-    const cpu = process.cpuUsage();
-    for (let at = 0; at < records; at += 4_000) {
-      for (let inner = 0; inner < 4_000; inner += 1)
-        trail.outcome(record({ subject: `user-${inner % 500}` }));
-      if (at % 8_000 === 0) await trail.flush();
-    }
-    await trail.flush();
-    const seconds = (systemClock.monotonic() - start) / 1_000;
-    const used = process.cpuUsage(cpu);
-    const each = (used.user + used.system) / records;
-    say(
-      `ingested ${Math.round(records / seconds)} records/s, ${each.toFixed(1)} us CPU each over all threads`,
-    );
-    say(
-      `memory grew by ${Math.round((process.memoryUsage().rss - before) / 1e6)} MB over ${records} records`,
-    );
-    await trail.close();
-    const from = systemClock.monotonic();
-    const { ok, entries } = await verifyAudit({ dataDir, postgres: null });
-    const took = (systemClock.monotonic() - from) / 1_000;
-    say(`verified ${Math.round(entries / took)} entries/s, ${ok ? 'as written' : 'NOT as written'}`);
+/** 50 clients, 500 people, 5,000 tokens, no two arguments alike. */
+function outcomeAt(index: number): Parameters<AuditTrail['outcome']>[0] {
+  return record({
+    client_id: `https://client${index % 50}.example/metadata.json`,
+    subject: `person-${index % 500}`,
+    token_id: `token-${index % 5_000}`,
+    address: `10.0.0.${index % 200}`,
+    arguments_hash: `hmac-sha256:0123abcd:${(index * 2_654_435_761).toString(16).padStart(64, '0')}`,
   });
 }
 
+/** Each record on its way from the pipeline to the disk: made neutral, chained, stored, indexed. */
+async function ingest(name: string, trail: AuditTrail, count: number): Promise<void> {
+  const [from, cpu, atRest] = [seconds(), process.cpuUsage(), process.memoryUsage().rss];
+  const memory: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    trail.outcome(outcomeAt(index));
+    if (index % 8_000 === 7_999) await trail.flush();
+    if (index % Math.ceil(count / 10) === 0) memory.push(Math.round(process.memoryUsage().rss / 1e6));
+  }
+  await trail.flush();
+  const { user, system } = process.cpuUsage(cpu);
+  const perSecond = Math.round(count / (seconds() - from));
+  say(
+    `${name}: ${perSecond} records/s, ${((user + system) / count).toFixed(1)} us of this process, all threads, each`,
+  );
+  say(`  resident MB, at rest ${Math.round(atRest / 1e6)}, then by tenths: ${memory.join(' ')}`);
+}
+
+async function embedded(): Promise<void> {
+  await inDirectory(async (dataDir) => {
+    const trail = await open(dataDir);
+    await ingest('SQLite', trail, records);
+    await trail.close();
+    const [from, cpu] = [seconds(), process.cpuUsage()];
+    const { ok, entries } = await verifyAudit({ dataDir, postgres: null });
+    const { user, system } = process.cpuUsage(cpu);
+    const perSecond = Math.round(entries / (seconds() - from));
+    const each = ((user + system) / entries).toFixed(1);
+    say(`verify: ${perSecond} entries/s, ${each} us each, ${ok ? 'as written' : 'NOT as written'}`);
+  });
+}
+
+async function shared(): Promise<void> {
+  if (values['without-postgres'] || !isPostgresInstalled) return;
+  const server = await startPostgres();
+  try {
+    await inDirectory(async (dataDir) => {
+      const trail = await open(dataDir, { postgres: { url: new Secret(server.url) } });
+      await ingest('PostgreSQL', trail, Math.ceil(records / 5));
+      await trail.close();
+    });
+  } finally {
+    await server.close();
+  }
+}
+
+type Mode = 'none' | 'batched' | 'strict';
 const callers = 64;
 
-/** Calls per second of `callers` at once, each an intent that is waited for and an outcome. */
-async function calls(durability: 'strict' | 'batched', seconds: number): Promise<number> {
+/** Calls per second of `callers` at once: an intent that is waited for, a turn of the loop for the upstream, an outcome. */
+async function callsPerSecond(mode: Mode): Promise<number> {
   return inDirectory(async (dataDir) => {
-    const trail = await open(dataDir, durability);
-    const end = systemClock.monotonic() + seconds * 1_000;
-    let done = 0;
+    const trail = mode === 'none' ? null : await open(dataDir, { durability: mode });
+    let left = calls;
+    const from = seconds();
     const caller = async () => {
-      while (systemClock.monotonic() < end) {
+      while (left > 0) {
+        left -= 1;
         const one = intent({ timestamp: timestamp(systemClock.now()) });
-        await trail.intent(one);
-        trail.outcome(record({ request_id: one.request_id }));
-        done += 1;
-        if (durability === 'batched' && done % 64 === 0)
-          await new Promise((resolve) => setImmediate(resolve));
-        if (!trail.healthy()) await trail.flush();
+        await trail?.intent(one);
+        await new Promise((resolve) => setImmediate(resolve));
+        trail?.outcome(record({ request_id: one.request_id }));
+        if (trail && !trail.healthy()) await trail.flush();
       }
     };
     await Promise.all(Array.from({ length: callers }, caller));
-    await trail.flush();
-    const took = (systemClock.monotonic() - end) / 1_000 + seconds;
-    await trail.close();
-    return done / took;
+    await trail?.flush();
+    const perSecond = calls / (seconds() - from);
+    await trail?.close();
+    return perSecond;
   });
 }
 
-/** Milliseconds that one intent takes when nothing else goes on: median of 500. */
-async function lone(): Promise<number> {
+/** Milliseconds of one intent when nothing else goes on, at the median of 500. */
+async function lone(durability: 'strict' | 'batched'): Promise<number> {
   return inDirectory(async (dataDir) => {
-    const trail = await open(dataDir, 'strict');
+    const trail = await open(dataDir, { durability });
     const times: number[] = [];
     for (let at = 0; at < 500; at += 1) {
-      const start = systemClock.monotonic();
+      const from = systemClock.monotonic();
       await trail.intent(intent());
-      times.push(systemClock.monotonic() - start);
+      times.push(systemClock.monotonic() - from);
     }
     await trail.close();
-    return times.toSorted((a, b) => a - b)[250] ?? 0;
+    return median(times);
   });
 }
 
-await ingestAndVerify();
-const rounds: number[] = [];
-for (let round = 0; round < 3; round += 1) {
-  const [strict, batched] = [await calls('strict', 3), await calls('batched', 3)];
-  rounds.push(strict / batched);
+await embedded();
+await shared();
+const ratios: number[] = [];
+for (let round = 0; round < rounds; round += 1) {
+  const [none, batched, strict] = [
+    await callsPerSecond('none'),
+    await callsPerSecond('batched'),
+    await callsPerSecond('strict'),
+  ];
+  ratios.push(strict / batched);
   say(
-    `strict ${Math.round(strict)} calls/s, batched ${Math.round(batched)} calls/s: ${(strict / batched).toFixed(2)}`,
+    `${callers} callers: none ${Math.round(none)}, batched ${Math.round(batched)}, strict ${Math.round(strict)} calls/s`,
   );
 }
-say(`strict / batched, median: ${(rounds.toSorted((a, b) => a - b)[1] ?? 0).toFixed(2)}`);
-say(`a lone intent, durable: ${(await lone()).toFixed(2)} ms at the median`);
+say(`strict / batched, median of ${rounds} rounds: ${median(ratios).toFixed(2)}`);
+say(
+  `a lone intent: ${(await lone('strict')).toFixed(2)} ms strict, ${(await lone('batched')).toFixed(3)} ms batched`,
+);

@@ -68,22 +68,31 @@ export class ColumnCheck {
   #comparePostings(kind: PostingKind): void {
     const expected = this.#places.of(kind);
     if (expected.size === 0) return;
-    const stored = new Map<string, string>();
-    const rows = this.#db
-      .prepare('SELECT term, places FROM postings WHERE segment = :segment AND kind = :kind')
-      .iterate({ segment: this.#segment, kind });
-    for (const { term, places } of rows) stored.set(String(term), String(places));
-    for (const [term, places] of expected) {
-      const found = stored.get(term);
-      if (found === `[${places}]` || holdsAll(found, places)) continue;
-      this.#find('index', `queries by ${kind} pass over entries of segment ${this.#segment}`);
-      return;
+    let held = 0;
+    for (const line of this.#postingsOf(kind)) {
+      const at = line.indexOf('\t');
+      const [term, found] = [line.slice(0, at), line.slice(at + 1)];
+      const places = expected.get(term);
+      if (places !== undefined && (found === `[${places}]` || holdsAll(found, places))) held += 1;
     }
+    if (held < expected.size) {
+      this.#find('index', `queries by ${kind} pass over entries of segment ${this.#segment}`);
+    }
+  }
+
+  /** As one text: tens of thousands of short rows would cost more to fetch than all the rest. Values are neutral: they have no tab. */
+  #postingsOf(kind: PostingKind): string[] {
+    const lines = this.#db
+      .prepare(
+        `SELECT group_concat(term || char(9) || places, char(10)) AS lines FROM postings
+         WHERE segment = :segment AND kind = :kind`,
+      )
+      .get({ segment: this.#segment, kind })?.['lines'];
+    return typeof lines === 'string' ? lines.split('\n') : [];
   }
 }
 
-function holdsAll(found: string | undefined, places: string): boolean {
-  if (found === undefined) return false;
+function holdsAll(found: string, places: string): boolean {
   try {
     const known = new Set(JSON.parse(found) as unknown[]);
     return places.split(',').every((place) => known.has(Number(place)));

@@ -18,7 +18,8 @@ export function sqliteToVerify(dataDir: string): VerifyStore {
     async rows(take, find) {
       const rows = db
         .prepare(
-          `SELECT coalesce(writers.writer, '?' || records.writer) AS writer, position, entry, hash, ${checkedColumns}
+          `SELECT coalesce(writers.writer, '?' || records.writer) AS writer, position, entry,
+             CASE typeof(hash) WHEN 'blob' THEN lower(hex(hash)) ELSE hash END AS hash, ${checkedColumns}
            FROM records LEFT JOIN writers ON writers.id = records.writer ORDER BY seq`,
         )
         .iterate();
@@ -27,7 +28,7 @@ export function sqliteToVerify(dataDir: string): VerifyStore {
       for (const row of rows) {
         at = { writer: String(row['writer']), position: Number(row['position']) };
         columns.row(row);
-        take({ ...at, text: String(row['entry']), hash: hexOf(row['hash']) });
+        take({ ...at, text: String(row['entry']), hash: String(row['hash']) });
       }
       columns.end();
     },
