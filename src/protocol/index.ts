@@ -1,4 +1,4 @@
-export { parseJson, parseUpstreamJson } from './json.ts';
+export { isBeyondReason, parseJson, parseUpstreamJson } from './json.ts';
 export { parseJsonPointer } from './json-pointer.ts';
 export {
   editMeta,

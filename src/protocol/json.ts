@@ -31,12 +31,16 @@ export function parseJson(bytes: Uint8Array, maxDepth: number): Json | Refusal {
 /** Beyond what any result needs; JSON.parse alone would take megabytes of brackets, and seconds for them. */
 const deepestOfUpstream = 1000;
 
+export function isBeyondReason(text: string): boolean {
+  return isNestedDeeper(text, deepestOfUpstream);
+}
+
 /**
  * JSON of a server behind the gateway, which reads it to know what it passes on.
  * @returns undefined for what is none, and for what is nested beyond reason
  */
 export function parseUpstreamJson(text: string): Json | undefined {
-  if (isNestedDeeper(text, deepestOfUpstream)) return undefined;
+  if (isBeyondReason(text)) return undefined;
   try {
     return JSON.parse(text) as Json;
   } catch {

@@ -1,4 +1,5 @@
 import {
+  isBeyondReason,
   type Json,
   type JsonObject,
   type Member,
@@ -51,6 +52,15 @@ export function readChildMessage(bytes: Buffer): ChildMessage | null {
   if (kindOf(value) === 'request' && !isId(value['id'])) return null;
   // CR is white space here and a line end in an event stream
   return new ChildMessage(text.replaceAll('\r', ' '), value);
+}
+
+/**
+ * The call that a message answers which is nested too deep to be read, by the looks of how it begins: that call need not wait
+ * until it is late. Null for every other text.
+ */
+export function idOfUnreadable(bytes: Buffer): number | null {
+  const id = /^\{"jsonrpc":"2\.0","id":(\d{1,15}),/.exec(bytes.subarray(0, 64).toString())?.[1];
+  return id !== undefined && isBeyondReason(bytes.toString()) ? Number(id) : null;
 }
 
 export function isJsonObject(value: Json | undefined): value is JsonObject {

@@ -1,6 +1,6 @@
 import { messageOf } from '../../base/index.ts';
 import type { UpstreamFailure } from '../upstream.ts';
-import { type ChildMessage, objectAt, readChildMessage } from './child-message.ts';
+import { type ChildMessage, idOfUnreadable, objectAt, readChildMessage } from './child-message.ts';
 import { notificationText, requestText } from './envelope.ts';
 import { metaKeys } from './revisions.ts';
 
@@ -113,16 +113,26 @@ export class Connection {
   receive(bytes: Buffer): void {
     if (this.#lost) return;
     try {
-      this.#dispatch(readChildMessage(bytes));
+      const message = readChildMessage(bytes);
+      if (message === null) this.#ignore(bytes);
+      else this.#dispatch(message);
     } catch {
       // whatever a child writes, it does not end the gateway
       this.counts.ignored += 1;
     }
   }
 
-  #dispatch(message: ChildMessage | null): void {
-    if (message === null) this.counts.ignored += 1;
-    else if (message.kind === 'response') this.#respond(message);
+  #ignore(bytes: Buffer): void {
+    this.counts.ignored += 1;
+    const id = idOfUnreadable(bytes);
+    const pending = id === null ? undefined : this.#pending.get(id);
+    if (id === null || pending === undefined) return;
+    this.#pending.delete(id);
+    pending.onLost({ code: 'upstream_invalid', detail: 'the answer is nested beyond reason' });
+  }
+
+  #dispatch(message: ChildMessage): void {
+    if (message.kind === 'response') this.#respond(message);
     else if (message.kind === 'request') this.#events.onRequest(message);
     else this.#notification(message);
   }
