@@ -35,10 +35,11 @@ export function guideSummary(rows: readonly Row[]): GuideItem[] {
 }
 
 function judge(own: readonly Row[]): Pick<GuideItem, 'verdict' | 'because'> {
+  if (own.length === 0) return { verdict: 'needs', because: 'its rows were not run' };
   const failed = own.filter(isFailure).map(({ probe }) => probe.id);
   if (failed.length > 0) return { verdict: 'fail', because: failed.join(', ') };
   const open = own.filter(({ verdict }) => verdict.verdict === 'not-tested');
-  if (open.length > 0 || own.length === 0) return { verdict: 'needs', because: missing(open) };
+  if (open.length > 0) return { verdict: 'needs', because: missing(open) };
   const declared = own.every(({ probe }) => probe.mode === 'declared');
   return { verdict: declared ? 'declared' : 'pass', because: own.map(({ probe }) => probe.id).join(', ') };
 }

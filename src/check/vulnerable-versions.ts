@@ -38,6 +38,19 @@ export const vulnerable: readonly VulnerableVersion[] = [
     severity: 'high',
   },
   {
+    name: /^(java-sdk|mcp-java-sdk)$/i,
+    fixed: '1.0.0',
+    advisory: 'CVE-2026-35568, DNS rebinding',
+    severity: 'high',
+  },
+  {
+    // The Python framework's name for a server that has none; its own version stands beside it.
+    name: /^FastMCP(-[0-9a-f]{4})?$/,
+    fixed: '3.2.0',
+    advisory: 'CVE-2026-27124 and CVE-2026-32871, sign-in without consent and requests to the inside',
+    severity: 'high',
+  },
+  {
     name: /^mcp-remote$/i,
     fixed: '0.1.16',
     advisory: 'CVE-2025-6514, commands from an authorization server',

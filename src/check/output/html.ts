@@ -29,7 +29,7 @@ ${report.findings.map(section).join('\n')}
 ${report.expiredSuppressions.map(({ row, until, reason }) => `<p>The suppression of ${escaped(row)} ended on ${escaped(until)}: ${escaped(reason)}</p>`).join('\n')}
 <h2>All rows</h2>
 <table>
-${report.rows.map(({ id, title, verdict, text }) => `<tr class="${verdict}"><td>${id}</td><th scope="row">${escaped(title)}</th><td>${verdict.replace('-', ' ')}</td><td>${escaped(text)}</td></tr>`).join('\n')}
+${report.rows.map(({ id, title, verdict, text, needs }) => `<tr class="${verdict}"><td>${id}</td><th scope="row">${escaped(title)}</th><td>${verdict.replace('-', ' ')}</td><td>${escaped(text)}${needs === null ? '' : `; give ${escaped(needs)}`}</td></tr>`).join('\n')}
 </table>
 <p>Not to be seen from outside: ${escaped(report.cannotBeSeen.join('; '))}.</p>
 </main>
@@ -72,6 +72,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0; color: #1a1c1f; backgrou
 main { max-width: 60rem; margin: 0 auto; padding: 1.5rem; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #d8dbe0; font-weight: normal; overflow-wrap: anywhere; }
+td:nth-child(1), td:nth-child(3) { white-space: nowrap; overflow-wrap: normal; }
 tr.fail td:nth-child(3), .critical, .high { color: #a4141e; font-weight: 600; }
 .medium { color: #8a5200; font-weight: 600; }
 tr.pass td:nth-child(3) { color: #14692b; }

@@ -7,7 +7,7 @@ export const challengeScope: Probe = {
   severity: 'low',
   mode: 'none',
   reference: 'MCP 2026-07-28 authorization, “Scope Selection Strategy”; RFC 6750 section 3',
-  guideItems: [3],
+  guideItems: [],
   why: 'A client that is not told asks for every scope it finds, or for none.',
   remedy: {
     words: 'Add scope="…" with the smallest useful scope to the challenge of the 401.',
