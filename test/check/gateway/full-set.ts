@@ -40,6 +40,7 @@ const config = {
   ],
   limits: { client: '240/min', address: '100000/min', addressFailures: '300/min' },
   audit: {
+    keep: '400d',
     also: [{ file: './copy.jsonl' }],
     checkpoints: { everySeconds: 1, to: { file: './checkpoints.jsonl' } },
   },

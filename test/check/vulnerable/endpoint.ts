@@ -25,8 +25,8 @@ export interface EndpointParts {
   readonly faults: Faults;
 }
 
-const clientCeiling = { burst: 60, perSecond: 20 };
-const writeCeiling = { burst: 10, perSecond: 5 };
+const clientCeiling = { burst: 200, perSecond: 5 };
+const writeCeiling = { burst: 10, perSecond: 2 };
 const badTokenCeiling = { burst: 120, perSecond: 20 };
 const modernRevision = '2026-07-28';
 const legacyRevisions = ['2025-11-25', '2025-06-18', '2025-03-26'];
