@@ -35,7 +35,7 @@ function steady(report: Report): string {
 const bare: Omit<RunOptions, 'target'> = {
   clock: systemClock,
   version: 'docs',
-  timeLimitMs: 60_000,
+  timeLimitMs: 300_000,
   tokens: noTokens,
   // No bursts: some of them start a process for each session.
   allowed: { burst: false, register: true, tools: [] },
@@ -60,6 +60,7 @@ async function report(options: RunOptions): Promise<Report> {
 }
 
 function write(name: string, found: Report): void {
+  if (found.incomplete !== null) throw new Error(`${name}: ${found.incomplete}`);
   writeFileSync(join(folder, `${name}.md`), steady(found));
   const { passed, failed, notTested } = found.summary;
   process.stderr.write(

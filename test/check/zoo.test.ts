@@ -68,7 +68,7 @@ async function failing(server: ZooServer): Promise<Readonly<Record<string, strin
     target: new URL(url),
     clock: systemClock,
     version: 'test',
-    timeLimitMs: 60_000,
+    timeLimitMs: 300_000,
     tokens,
     allowed: {
       burst: false,
@@ -87,7 +87,7 @@ async function failing(server: ZooServer): Promise<Readonly<Record<string, strin
   );
 }
 
-describe('real servers', () => {
+describe('real servers', { concurrency: 2 }, () => {
   for (const [start, rows] of expected)
     it(`${start.name}: ${Object.keys(rows).join(', ')}`, async (t) => {
       const server = await start();
