@@ -29,6 +29,7 @@ function formatCall(record: StoredRecord): string {
   ];
   if (record.reason !== null && record.reason !== 'ok') line.push(shown(record.reason, 32));
   if (record.latency_ms !== null) line.push(`${Math.round(record.latency_ms)}ms`);
+  if (record.address !== null) line.push(`from ${shown(record.address, 45)}`);
   return line.join(' ');
 }
 
@@ -43,6 +44,7 @@ function formatEvent(event: StoredEvent): string {
   for (const [name, value] of Object.entries(event.data ?? {})) {
     line.push(`${shown(name, 24)}=${shown(value === null ? null : String(value), 40)}`);
   }
+  if (event.address) line.push(`from ${shown(event.address, 45)}`);
   return line.join(' ');
 }
 
