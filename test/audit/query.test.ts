@@ -190,8 +190,8 @@ test('a line for people is one line, neutral even when the file was written by a
   db.close();
   const entries = [...queryAudit(dataDir, { order: 'oldest', events: true })];
   assert.deepEqual(entries.slice(0, 3).map(formatRecord), [
-    '2026-07-28T10:00:00.000Z success     notes create_note alice@https://client.example/meta… 12ms',
-    '2026-07-28T10:01:00.000Z denied_auth notes tools/call -@- token_expired 0ms',
+    '2026-07-28T10:00:00.000Z success     notes create_note alice@https://client.example/meta… 12ms from 127.0.0.1',
+    '2026-07-28T10:01:00.000Z denied_auth notes tools/call -@- token_expired 0ms from 127.0.0.1',
     '2026-07-28T10:02:00.000Z event       token.issued alice@c ttl=900',
   ]);
   for (const entry of entries) {
