@@ -20,6 +20,9 @@ export interface SqliteSinkOptions {
 /** A file of an older version is copied once, at about 30,000 entries a second. */
 const migrationPatienceMs = 30 * 60_000;
 
+/** Rows pass through and are gone: a larger nursery would only be memory that is held. */
+const youngGenerationMb = 16;
+
 const workerFile = new URL(
   import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js',
   import.meta.url,
@@ -39,7 +42,12 @@ export function sqliteSink(options: SqliteSinkOptions): AuditSink {
     async open() {
       makePrivateDirectory(dirname(options.file));
       // The worker reads no environment: it holds secrets that the trail has no use for.
-      const started = new Worker(workerFile, { workerData: settings, env: {}, execArgv: [] });
+      const started = new Worker(workerFile, {
+        workerData: settings,
+        env: {},
+        execArgv: [],
+        resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+      });
       worker = started;
       started.on('error', () => {}); // told by `exit`, which follows; unheard it would end the process
       started.once('exit', () => {
