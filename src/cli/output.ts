@@ -2,6 +2,7 @@ import { fstatSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { styleText } from 'node:util';
+import { neutralJson } from '../base/index.ts';
 import type { Environment } from '../config/index.ts';
 
 /** Where a command writes: the only door to the terminal. */
@@ -33,7 +34,7 @@ export function terminalOutput(environment: Environment): Output {
   return {
     line: (text = '') => void stdout.write(`${text}\n`),
     write: (text) => new Promise((resolve) => stdout.write(text, () => resolve())),
-    json: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
+    json: (value) => void stdout.write(`${neutralJson(JSON.stringify(value))}\n`),
     note: (text) => void stderr.write(`${text}\n`),
     prompt: (text) => void stderr.write(text),
     strong: style('bold', stdout),
