@@ -3,7 +3,9 @@ import type { JsonObject } from '../protocol/index.ts';
 import { hashMatcher } from './arguments-hash.ts';
 import { createAuditTrail } from './create.ts';
 import { readAuditKeys, rotateAuditKeys } from './keys.ts';
-import { queryAudit, type StoredRecord } from './query.ts';
+import type { StoredRecord } from './query.ts';
+import { type AuditStore, openAuditSource } from './read/open.ts';
+import { queryEntries } from './read/read.ts';
 
 export interface MatchQuestion {
   readonly tool: string;
@@ -29,31 +31,37 @@ export interface Matches {
  * @throws OperationError when there is no trail, or the question cannot be recorded
  */
 export async function matchArguments(
-  dataDir: string,
+  store: AuditStore,
   question: MatchQuestion,
   clock: Clock,
 ): Promise<Matches> {
-  const keys = readAuditKeys(dataDir).hashing;
+  const keys = readAuditKeys(store.dataDir).hashing;
   const matches = hashMatcher(question, keys);
   const known = new Set(keys.map(({ id }) => id));
   const found: StoredRecord[] = [];
   let [compared, keyGone] = [0, 0];
   const { tool, since, until } = question;
-  for (const entry of queryAudit(dataDir, { tool, ...(since && { since }), ...(until && { until }) })) {
-    if (entry.phase === 'event' || entry.arguments_hash === null) continue;
-    compared += 1;
-    const id = /^hmac-sha256(?:-raw)?:([0-9a-f]+):/.exec(entry.arguments_hash)?.[1];
-    if (id !== undefined && !known.has(id)) keyGone += 1;
-    else if (matches(entry.arguments_hash, entry.organization)) found.push(entry);
+  const source = await openAuditSource(store, silentLog);
+  try {
+    const query = { tool, ...(since && { since }), ...(until && { until }) };
+    for await (const entry of queryEntries(source, query)) {
+      if (entry.phase === 'event' || entry.arguments_hash === null) continue;
+      compared += 1;
+      const id = /^hmac-sha256(?:-raw)?:([0-9a-f]+):/.exec(entry.arguments_hash)?.[1];
+      if (id !== undefined && !known.has(id)) keyGone += 1;
+      else if (matches(entry.arguments_hash, entry.organization)) found.push(entry);
+    }
+  } finally {
+    await source.close();
   }
-  await recordQuestion(dataDir, { question, compared, found: found.length }, clock);
+  await recordQuestion(store, { question, compared, found: found.length }, clock);
   return { found, compared, keyGone };
 }
 
 /** New keys for signing and hashing, on record. A running gateway takes them up at its next start. */
-export async function rotateKeys(dataDir: string, clock: Clock, by: string): Promise<void> {
-  const trail = await createAuditTrail({ dataDir, clock, log: silentLog });
-  const { before, after } = rotateAuditKeys(dataDir, clock);
+export async function rotateKeys(store: AuditStore, clock: Clock, by: string): Promise<void> {
+  const trail = await createAuditTrail({ ...store, clock, log: silentLog });
+  const { before, after } = rotateAuditKeys(store.dataDir, clock);
   const data = {
     by,
     signing_before: before.signer.id,
@@ -72,11 +80,11 @@ interface Asked {
 }
 
 async function recordQuestion(
-  dataDir: string,
+  store: AuditStore,
   { question, compared, found }: Asked,
   clock: Clock,
 ): Promise<void> {
-  const trail = await createAuditTrail({ dataDir, clock, log: silentLog });
+  const trail = await createAuditTrail({ ...store, clock, log: silentLog });
   try {
     const { tool: tool_name, by, since = null, until = null } = question;
     const data = { by, compared, found, since, until };

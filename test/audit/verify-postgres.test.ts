@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { keyedHasher } from '../../src/audit/arguments-hash.ts';
 import {
   type AuditStore,
+  matchArguments,
   planOld,
   publicAuditKeys,
   readAuditKeys,
@@ -140,6 +142,23 @@ describe('the trail in PostgreSQL', { skip }, () => {
     assert.throws(() => here.sql("DELETE FROM portcullis.records WHERE subject LIKE 'user-10-%'"));
     here.sql(`${off} DELETE FROM portcullis.records WHERE writer = 3 AND position < 4; ${on}`);
     assert.deepEqual(kinds(await verifyAudit(here)), ['removed'], 'and a deletion is told from it');
+  });
+
+  it('answers which calls had exactly these arguments, and records the question there', async (t) => {
+    const here = place(t);
+    const call = { organization: 'acme', tool: 'create_note', arguments: { title: 'x' } };
+    const trail = await openTrailFor(t, here.dataDir, { postgres: here.postgres });
+    const [key] = readAuditKeys(here.dataDir).hashing;
+    assert.ok(key);
+    const hash = keyedHasher(key);
+    trail.outcome(record({ request_id: 'this-one', arguments_hash: hash(call) }));
+    trail.outcome(record({ arguments_hash: hash({ ...call, arguments: {} }) }));
+    await trail.close();
+    const question = { tool: call.tool, arguments: call.arguments, by: 'tester' };
+    const { found, compared } = await matchArguments(here, question, systemClock);
+    assert.deepEqual([found.map(({ request_id }) => request_id), compared], [['this-one'], 2]);
+    const asked = "SELECT count(*) FROM portcullis.records WHERE event = 'audit.matched'";
+    assert.equal(here.sql(asked), '1');
   });
 
   it('a replica removes nothing that another has signed, unless they share the keys', async (t) => {

@@ -4,7 +4,7 @@ import { isRefusal, neutralText } from '../../base/index.ts';
 import type { JsonObject } from '../../protocol/index.ts';
 import { auditStoreOf } from '../audit-store.ts';
 import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
-import { dataOptions, findDataDirectory } from '../data-directory.ts';
+import { dataOptions } from '../data-directory.ts';
 
 /** `portcullis audit verify`. */
 export const auditVerify: Command = {
@@ -93,7 +93,7 @@ export const auditMatch: Command = {
     const tool = given.text('tool');
     if (tool === undefined) throw new UsageError('--tool is missing', 'write --tool create_note');
     const argumentsJson = await argumentsOf(given, context);
-    const directory = await findDataDirectory(given, context);
+    const { keep: _, ...place } = await auditStoreOf(given, context);
     const { formatJsonLine, formatRecord, matchArguments, parseTime } = await import('../../audit/index.ts');
     const time = (option: 'since' | 'until') => {
       const text = given.text(option);
@@ -107,7 +107,7 @@ export const auditMatch: Command = {
       ...time('until'),
       by: userInfo().username,
     };
-    const { found, compared, keyGone } = await matchArguments(directory, question, context.clock);
+    const { found, compared, keyGone } = await matchArguments(place, question, context.clock);
     for (const entry of found)
       context.output.line(context.json ? formatJsonLine(entry) : formatRecord(entry));
     if (!context.json)
@@ -145,10 +145,10 @@ export const auditKeys: Command = {
   notes:
     'Keep the public keys elsewhere: audit verify --key FILE takes them. Old keys stay, so that old entries can be read.',
   async run(given, context) {
-    const directory = await findDataDirectory(given, context);
+    const { keep: _, ...place } = await auditStoreOf(given, context);
     const { publicAuditKeys, readAuditKeys, rotateKeys } = await import('../../audit/index.ts');
-    if (given.has('rotate')) await rotateKeys(directory, context.clock, userInfo().username);
-    const keys = publicAuditKeys(readAuditKeys(directory));
+    if (given.has('rotate')) await rotateKeys(place, context.clock, userInfo().username);
+    const keys = publicAuditKeys(readAuditKeys(place.dataDir));
     if (context.json) context.output.json({ keys });
     else for (const key of keys) context.output.line(key);
     return exitCodes.ok;
