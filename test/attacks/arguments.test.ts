@@ -259,7 +259,7 @@ async function events(name: string): Promise<Record<string, unknown>[]> {
   let found: Record<string, unknown>[] = [];
   await until(() => {
     const db = new DatabaseSync(`${test.dataDir}/audit.db`, { readOnly: true });
-    const rows = db.prepare("SELECT event, data FROM records WHERE phase = 'event'").all() as Record<
+    const rows = db.prepare("SELECT event, data FROM entries WHERE phase = 'event'").all() as Record<
       string,
       unknown
     >[];
