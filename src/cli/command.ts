@@ -22,7 +22,7 @@ export interface Command {
   /** Lines after `portcullis NAME`. */
   readonly usage: readonly string[];
   readonly options: Readonly<Record<string, OptionSpec>>;
-  /** Names of the words beside options; more are refused. `--` and what follows it: `rest`. */
+  /** Names of the words beside options; more are refused. After `--` words may begin with `-`; with `takesRest` it begins `rest`. */
   readonly words?: readonly string[];
   readonly takesRest?: boolean;
   readonly notes?: string;

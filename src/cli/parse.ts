@@ -29,8 +29,9 @@ export function parseCommandLine(command: Command, parameters: readonly string[]
   let rest: string[] | null = null;
   const help = `${self} ${command.name} --help`;
   for (const token of tokens) {
-    if (token.kind === 'option-terminator') rest = parameters.slice(token.index + 1);
-    else if (token.kind === 'positional') (rest === null ? words : []).push(token.value);
+    if (token.kind === 'option-terminator') {
+      if (command.takesRest) rest = parameters.slice(token.index + 1);
+    } else if (token.kind === 'positional') (rest === null ? words : []).push(token.value);
     else {
       const name = token.name === 'h' ? 'help' : token.name;
       const value = checkOption({ ...token, name }, { options, help, command, words });
@@ -67,7 +68,12 @@ function checkOption(token: OptionToken, { options, help, command, words }: Surr
   if (spec === undefined) {
     if (command.takesRest && words.length > 0) throw missingTerminator(command, help);
     const near = didYouMean(token.name, Object.keys(options));
-    const hint = near ? `did you mean --${near}?` : `see ${help}`;
+    // Ids are random: one in 64 begins like an option.
+    const isWord = !token.rawName.startsWith('--') && command.words !== undefined;
+    const otherwise = isWord
+      ? `an argument that begins with - goes last, after --; see ${help}`
+      : `see ${help}`;
+    const hint = near ? `did you mean --${near}?` : otherwise;
     throw new UsageError(`unknown option ${token.rawName}`, hint);
   }
   if (spec.value === undefined) {
@@ -76,7 +82,10 @@ function checkOption(token: OptionToken, { options, help, command, words }: Surr
   }
   const missing = token.value === undefined || token.value === '';
   if (missing || (!token.inlineValue && token.value !== '-' && token.value?.startsWith('-'))) {
-    throw new UsageError(`--${token.name} needs a value`, `write --${token.name} ${spec.value}`);
+    const form = token.value?.startsWith('-')
+      ? `--${token.name}=${spec.value}`
+      : `--${token.name} ${spec.value}`;
+    throw new UsageError(`--${token.name} needs a value`, `write ${form}`);
   }
   return token.value ?? '';
 }
@@ -92,9 +101,6 @@ function checkWords(
       `${command.name} takes ${expected.length === 0 ? 'no' : 'fewer'} arguments`,
       `see ${help}`,
     );
-  }
-  if (rest !== null && !command.takesRest) {
-    throw new UsageError(`${command.name} takes no command after --`, `see ${help}`);
   }
 }
 
