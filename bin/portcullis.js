@@ -72,7 +72,7 @@ async function start() {
   stopWithNpm();
   if (isRecent(process.versions.node)) {
     const { main } = await import(pathToFileURL(entryPoint()).href);
-    process.exitCode = await main(process.argv.slice(2));
+    process.exitCode = await main(process.argv.slice(2), process.env);
     return;
   }
   const node = process.env.PORTCULLIS_NODE ? null : ownNode();

@@ -1,5 +1,6 @@
 export { equalInConstantTime, randomToken, sha256Hex } from './bytes.ts';
 export { type Clock, systemClock, timestamp } from './clock.ts';
+export { didYouMean } from './did-you-mean.ts';
 export {
   ConfigurationError,
   type ConfigurationFault,

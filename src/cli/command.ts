@@ -15,10 +15,8 @@ export interface OptionSpec {
   readonly help: string;
 }
 
-export interface Command {
-  /** `audit tail`. */
-  readonly name: string;
-  readonly summary: string;
+/** A command as its file gives it; `command-table.ts` has its name. */
+export interface CommandBody {
   /** Lines after `portcullis NAME`. */
   readonly usage: readonly string[];
   readonly options: Readonly<Record<string, OptionSpec>>;
@@ -27,6 +25,12 @@ export interface Command {
   readonly takesRest?: boolean;
   readonly notes?: string;
   run(given: Given, context: CommandContext): Promise<ExitCode>;
+}
+
+export interface Command extends CommandBody {
+  /** `audit tail`. */
+  readonly name: string;
+  readonly summary: string;
 }
 
 /** What was typed, after checking against the command's options. */

@@ -2,7 +2,7 @@ import type { Command, OptionSpec } from './command.ts';
 import { commonOptions } from './parse.ts';
 
 /** The overview: what there is, and the two lines that most people need. */
-export function overview(commands: readonly Command[]): string {
+export function overview(commands: readonly Pick<Command, 'name' | 'summary'>[]): string {
   const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
   return [
     'Portcullis puts a security gateway in front of MCP servers: OAuth 2.1 sign-in, tokens bound to one',

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { didYouMean } from '../config/index.ts';
+import { didYouMean } from '../base/index.ts';
 import { type Command, type Given, type OptionSpec, UsageError } from './command.ts';
 
 /** Options of every command. */

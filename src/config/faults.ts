@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ConfigurationFault } from '../base/index.ts';
-import { didYouMean } from './did-you-mean.ts';
+import { didYouMean } from '../base/index.ts';
 import { knownKeys } from './known-keys.ts';
 import { fileSchema } from './schema.ts';
 import { formatPath, type Path, type Source, valueAt } from './source.ts';

@@ -23,7 +23,6 @@ export type {
   UpstreamExchangeConfig,
 } from './config.ts';
 export { dataHome, defaultDataDirectory } from './data-directory.ts';
-export { didYouMean } from './did-you-mean.ts';
 export type { Environment } from './environment.ts';
 export type { Explained } from './explain.ts';
 export { configJsonSchema } from './json-schema.ts';

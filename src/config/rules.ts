@@ -1,6 +1,6 @@
+import { didYouMean } from '../base/index.ts';
 import { compileCondition, isConditionFault } from '../policy/index.ts';
 import { checkCapture } from './capture.ts';
-import { didYouMean } from './did-you-mean.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig, PartialFileConfig } from './schema.ts';
 

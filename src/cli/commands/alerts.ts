@@ -1,12 +1,10 @@
 import { OperationError, timestamp } from '../../base/index.ts';
 import { loadConfig } from '../../config/index.ts';
-import { type Command, exitCodes } from '../command.ts';
+import { type CommandBody, exitCodes } from '../command.ts';
 import { defaultFile } from './serve.ts';
 
 /** `portcullis alerts test`: one alert by the way that real ones take, and what came of it. */
-export const alertsTest: Command = {
-  name: 'alerts test',
-  summary: 'send one alert to the webhook of the configuration',
+export const alertsTest: CommandBody = {
   usage: ['[--config FILE]'],
   options: { config: { value: 'FILE', help: `configuration; default ${defaultFile} in this directory` } },
   notes: 'Sends it once, signed as real ones are. Needs no running gateway.',

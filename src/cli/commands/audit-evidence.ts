@@ -3,13 +3,11 @@ import type { Finding, Verification } from '../../audit/index.ts';
 import { isRefusal, neutralText } from '../../base/index.ts';
 import type { JsonObject } from '../../protocol/index.ts';
 import { auditStoreOf } from '../audit-store.ts';
-import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions } from '../data-directory.ts';
 
 /** `portcullis audit verify`. */
-export const auditVerify: Command = {
-  name: 'audit verify',
-  summary: 'find what was done to the audit log since it was written',
+export const auditVerify: CommandBody = {
   usage: ['[--checkpoint FILE] [--key FILE] [--data DIR]'],
   options: {
     checkpoint: { value: 'FILE', multiple: true, help: 'checkpoints that were saved elsewhere' },
@@ -75,9 +73,7 @@ function counted(count: number, one: string, many = `${one}s`): string {
 }
 
 /** `portcullis audit match`. */
-export const auditMatch: Command = {
-  name: 'audit match',
-  summary: 'find calls that had exactly these arguments; the question is recorded',
+export const auditMatch: CommandBody = {
   usage: [`--tool NAME --args JSON [--since 7d] [--until TIME] [--data DIR]`],
   options: {
     tool: { value: 'NAME', help: 'of this tool' },
@@ -137,9 +133,7 @@ async function textOf(stdin: CommandContext['stdin']): Promise<string> {
 }
 
 /** `portcullis audit keys`. */
-export const auditKeys: Command = {
-  name: 'audit keys',
-  summary: 'show the public keys that checkpoints are verified with, or make new ones',
+export const auditKeys: CommandBody = {
   usage: ['[--rotate] [--data DIR]'],
   options: { rotate: { help: 'sign and hash with new keys from the next start on' }, ...dataOptions },
   notes:

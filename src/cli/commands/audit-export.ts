@@ -1,15 +1,13 @@
 import type { ExportFormat } from '../../audit/index.ts';
 import { openStore } from '../audit-store.ts';
-import { type Command, exitCodes, UsageError } from '../command.ts';
+import { type CommandBody, exitCodes, UsageError } from '../command.ts';
 import { dataOptions } from '../data-directory.ts';
 import { filterOf, filterOptions, periodOf, periodOptions } from './audit-options.ts';
 
 const formats: readonly ExportFormat[] = ['jsonl', 'ocsf', 'ecs', 'csv'];
 
 /** `portcullis audit export`. */
-export const auditExport: Command = {
-  name: 'audit export',
-  summary: 'write the audit log in the form of a SIEM, to standard output',
+export const auditExport: CommandBody = {
   usage: [`--format ${formats.join('|')} [--since 24h] [--until TIME] [filters] [--data DIR]`],
   options: {
     format: { value: 'FORMAT', help: formats.join(', ') },

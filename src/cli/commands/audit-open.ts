@@ -7,7 +7,7 @@ import type { OpenedArguments, StoredRecord } from '../../audit/index.ts';
 import { OperationError } from '../../base/index.ts';
 import { auditStoreOf, openStore } from '../audit-store.ts';
 import {
-  type Command,
+  type CommandBody,
   type CommandContext,
   type ExitCode,
   exitCodes,
@@ -17,9 +17,7 @@ import {
 import { dataOptions } from '../data-directory.ts';
 
 /** `portcullis audit open`. */
-export const auditOpen: Command = {
-  name: 'audit open',
-  summary: 'open encrypted arguments with the private key of the auditor',
+export const auditOpen: CommandBody = {
   usage: ['REQUEST-ID --key FILE [--data DIR]', '--records FILE --key FILE'],
   words: ['REQUEST-ID'],
   options: {

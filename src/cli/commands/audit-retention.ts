@@ -2,13 +2,11 @@ import { userInfo } from 'node:os';
 import type { RetentionPlan } from '../../audit/index.ts';
 import { neutralText } from '../../base/index.ts';
 import { auditStoreOf } from '../audit-store.ts';
-import { type Command, type CommandContext, exitCodes, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes, UsageError } from '../command.ts';
 import { dataOptions } from '../data-directory.ts';
 
 /** `portcullis audit retention`. */
-export const auditRetention: Command = {
-  name: 'audit retention',
-  summary: 'remove what is older than it is kept, on record, or show what would go',
+export const auditRetention: CommandBody = {
   usage: ['--dry-run [--keep 400d] [--data DIR]', '[--keep 400d] [--data DIR]'],
   options: {
     'dry-run': { help: 'show what would be removed; remove nothing' },

@@ -1,6 +1,6 @@
 import type { AuditStats } from '../../audit/index.ts';
 import { openStore } from '../audit-store.ts';
-import { type Command, exitCodes } from '../command.ts';
+import { type CommandBody, exitCodes } from '../command.ts';
 import { dataOptions } from '../data-directory.ts';
 import type { Output } from '../output.ts';
 import { visible } from '../visible.ts';
@@ -10,9 +10,7 @@ const defaultTop = 10;
 const defaultPeriod = 86_400_000;
 
 /** `portcullis audit stats`. */
-export const auditStats: Command = {
-  name: 'audit stats',
-  summary: 'count calls: who, what, how often, how fast, what was denied',
+export const auditStats: CommandBody = {
   usage: ['[--since 24h] [--until TIME] [--top N] [filters] [--data DIR]'],
   options: {
     ...periodOptions,

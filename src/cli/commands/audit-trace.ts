@@ -1,12 +1,10 @@
 import { OperationError } from '../../base/index.ts';
 import { openStore } from '../audit-store.ts';
-import { type Command, exitCodes, UsageError } from '../command.ts';
+import { type CommandBody, exitCodes, UsageError } from '../command.ts';
 import { dataOptions } from '../data-directory.ts';
 
 /** `portcullis audit trace`. */
-export const auditTrace: Command = {
-  name: 'audit trace',
-  summary: 'tell all that is known of one call',
+export const auditTrace: CommandBody = {
   usage: ['REQUEST-ID [--data DIR]'],
   words: ['REQUEST-ID'],
   options: dataOptions,

@@ -1,6 +1,6 @@
 import type { StoredEntry } from '../../audit/index.ts';
 import { openStore } from '../audit-store.ts';
-import { type Command, type CommandContext, exitCodes } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes } from '../command.ts';
 import { dataOptions } from '../data-directory.ts';
 import { countOf, filterOf, filterOptions, periodOf, periodOptions } from './audit-options.ts';
 
@@ -8,9 +8,7 @@ const defaultLines = 20;
 const defaultLimit = 100;
 
 /** `portcullis audit tail`. */
-export const auditTail: Command = {
-  name: 'audit tail',
-  summary: 'show the last calls, and those that come',
+export const auditTail: CommandBody = {
   usage: ['[--follow] [--lines N] [filters] [--data DIR]'],
   options: {
     follow: { help: 'go on until Ctrl+C' },
@@ -41,9 +39,7 @@ export const auditTail: Command = {
 };
 
 /** `portcullis audit query`. */
-export const auditQuery: Command = {
-  name: 'audit query',
-  summary: 'find calls in the audit log',
+export const auditQuery: CommandBody = {
   usage: ['[--since 24h] [--until TIME] [filters] [--limit N] [--data DIR]'],
   options: {
     ...periodOptions,

@@ -26,7 +26,7 @@ import {
 import { checkOptions } from '../check/options.ts';
 import { type Format, formatOf, printReport } from '../check/print.ts';
 import {
-  type Command,
+  type CommandBody,
   type CommandContext,
   type ExitCode,
   exitCodes,
@@ -38,9 +38,7 @@ import { version } from '../version.ts';
 import { visible } from '../visible.ts';
 
 /** `portcullis check URL`: proves what a server does against what it should. */
-export const check: Command = {
-  name: 'check',
-  summary: 'test the security of any MCP server from outside',
+export const check: CommandBody = {
   usage: ['URL [options]', '--host-list FILE [options]'],
   options: checkOptions,
   words: ['URL'],

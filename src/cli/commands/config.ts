@@ -1,5 +1,5 @@
 import { type InspectedConfig, inspectConfig, loadConfig } from '../../config/index.ts';
-import { type Command, exitCodes } from '../command.ts';
+import { type CommandBody, exitCodes } from '../command.ts';
 import { defaultFile } from './serve.ts';
 
 const options = {
@@ -7,9 +7,7 @@ const options = {
 };
 
 /** `portcullis config check`: what `serve` would refuse, without serving. */
-export const configCheck: Command = {
-  name: 'config check',
-  summary: 'find every fault of a configuration file',
+export const configCheck: CommandBody = {
   usage: ['[--config FILE]'],
   options: {
     ...options,
@@ -28,9 +26,7 @@ export const configCheck: Command = {
 };
 
 /** `portcullis config explain`: every value, and who set it. */
-export const configExplain: Command = {
-  name: 'config explain',
-  summary: 'show every value of a configuration, and where it came from',
+export const configExplain: CommandBody = {
   usage: ['[--config FILE]'],
   options,
   notes: 'Of a secret it shows the reference, never the value; it fetches none.',

@@ -1,13 +1,11 @@
 import { type Diagnosis, diagnose, type Finding, type Report } from '../../doctor/index.ts';
 import { createOutbound, readTarget } from '../../outbound/index.ts';
-import { type Command, exitCodes, UsageError } from '../command.ts';
+import { type CommandBody, exitCodes, UsageError } from '../command.ts';
 import { visible } from '../visible.ts';
 import { wrap } from '../wrap.ts';
 
 /** `portcullis doctor URL`: which clients will connect, and why one will not. */
-export const doctor: Command = {
-  name: 'doctor',
-  summary: 'say which clients will connect to a URL, and why one will not',
+export const doctor: CommandBody = {
   usage: ['URL'],
   options: {},
   words: ['URL'],

@@ -2,15 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { neutralText, OperationError, timestamp } from '../../base/index.ts';
 import type { Approval, Candidate, Pin, PinStore } from '../../pins/index.ts';
-import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { differences } from '../definition-diff.ts';
 import { recordEvent } from '../record-event.ts';
 
 /** `portcullis pins list`. */
-export const pinsList: Command = {
-  name: 'pins list',
-  summary: 'list the tools whose definitions are kept, and those in quarantine',
+export const pinsList: CommandBody = {
   usage: ['[--held] [--data DIR]'],
   options: { held: { help: 'only what is in quarantine' }, ...dataOptions },
   notes: 'Names are the words of the servers.',
@@ -25,9 +23,7 @@ export const pinsList: Command = {
 };
 
 /** `portcullis pins diff`. */
-export const pinsDiff: Command = {
-  name: 'pins diff',
-  summary: 'show how a tool in quarantine differs from its pin',
+export const pinsDiff: CommandBody = {
   usage: ['SERVER TOOL [--data DIR]'],
   words: ['SERVER', 'TOOL'],
   options: dataOptions,
@@ -49,9 +45,7 @@ export const pinsDiff: Command = {
 };
 
 /** `portcullis pins approve`. */
-export const pinsApprove: Command = {
-  name: 'pins approve',
-  summary: 'let a tool in quarantine go on with the definition that was shown',
+export const pinsApprove: CommandBody = {
   usage: ['SERVER TOOL [--hash sha256:…] [--data DIR]'],
   words: ['SERVER', 'TOOL'],
   options: {
@@ -87,9 +81,7 @@ export const pinsApprove: Command = {
 };
 
 /** `portcullis pins export`. */
-export const pinsExport: Command = {
-  name: 'pins export',
-  summary: 'write the pins as a lock file to review and commit',
+export const pinsExport: CommandBody = {
   usage: ['[--lock FILE] [--data DIR]'],
   options: { lock: { value: 'FILE', help: 'where to; default is the terminal' }, ...dataOptions },
   notes: 'A gateway with pins.lock: FILE shows what the file holds, and nothing else.',

@@ -2,14 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { OperationError } from '../../base/index.ts';
 import { type Config, loadConfig, protectConfig } from '../../config/index.ts';
-import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { draftPolicy } from '../policy-draft.ts';
 import { defaultFile } from './serve.ts';
 
 /** `portcullis policy init`: a first policy, from what the servers say of themselves. */
-export const policyInit: Command = {
-  name: 'policy init',
-  summary: 'read the tools of a server and write a policy that names each',
+export const policyInit: CommandBody = {
   usage: [
     '[--config FILE] [--server NAME] [--out FILE]',
     '[--out FILE] -- COMMAND [ARGUMENT...]',

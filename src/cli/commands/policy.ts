@@ -7,7 +7,13 @@ import {
   readPolicyCases,
 } from '../../config/index.ts';
 import { isObject, type JsonObject, parseJson } from '../../protocol/index.ts';
-import { type Command, type CommandContext, exitCodes, type Given as Typed, UsageError } from '../command.ts';
+import {
+  type CommandBody,
+  type CommandContext,
+  exitCodes,
+  type Given as Typed,
+  UsageError,
+} from '../command.ts';
 import { type Answer, askPolicy, type Question } from '../policy-question.ts';
 import { visible } from '../visible.ts';
 import { defaultFile } from './serve.ts';
@@ -15,9 +21,7 @@ import { defaultFile } from './serve.ts';
 const configOption = { value: 'FILE', help: `configuration; default ${defaultFile} in this directory` };
 
 /** `portcullis policy explain`: what would happen to a call, and which line says so. */
-export const policyExplain: Command = {
-  name: 'policy explain',
-  summary: 'say what would happen to a call, and which line of the file says so',
+export const policyExplain: CommandBody = {
   usage: ['--tool NAME [--scopes SCOPES] [--args JSON] [--server NAME] [--config FILE]'],
   options: {
     tool: { value: 'NAME', help: 'the tool' },
@@ -45,9 +49,7 @@ export const policyExplain: Command = {
 };
 
 /** `portcullis policy test`: a table of cases. */
-export const policyTest: Command = {
-  name: 'policy test',
-  summary: 'run a table of cases against the rules',
+export const policyTest: CommandBody = {
   usage: ['CASES [--config FILE]'],
   options: { config: configOption },
   words: ['CASES'],

@@ -1,5 +1,5 @@
 import { type ProtectOptions, protectConfig } from '../../config/index.ts';
-import { type Command, type CommandContext, type Given, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, type Given, UsageError } from '../command.ts';
 import { findFreePort } from '../free-port.ts';
 import { gatewayOptions, runGateway } from '../run-gateway.ts';
 
@@ -7,9 +7,7 @@ const defaultPort = 4180;
 const defaultHost = '127.0.0.1';
 
 /** `portcullis protect`: one server, no file. */
-export const protect: Command = {
-  name: 'protect',
-  summary: 'put the gateway in front of one MCP server',
+export const protect: CommandBody = {
   usage: ['[options] -- COMMAND [ARGUMENT...]', '[options] URL'],
   words: ['URL'],
   takesRest: true,

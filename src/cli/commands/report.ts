@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import { neutralText, timestamp } from '../../base/index.ts';
 import type { KnownTool, Proposal, Seen } from '../../report/index.ts';
 import { openStore } from '../audit-store.ts';
-import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 
 /** `portcullis report`: from what was seen to a policy. */
-export const report: Command = {
-  name: 'report',
-  summary: 'propose scopes and limits from what the audit log has seen',
+export const report: CommandBody = {
   usage: ['[--since 7d] [--percentile 99] [--headroom 2] [--policy] [--data DIR]'],
   options: {
     since: { value: 'TIME', help: 'from then on: 24h, 7d, or 2026-07-28; default 7d' },

@@ -1,5 +1,5 @@
 import { OperationError, timestamp } from '../../base/index.ts';
-import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { recordEvent } from '../record-event.ts';
 
@@ -19,9 +19,7 @@ interface Revoked {
 }
 
 /** `portcullis revoke`. */
-export const revoke: Command = {
-  name: 'revoke',
-  summary: 'end tokens: of a grant, a client, somebody, or one',
+export const revoke: CommandBody = {
   usage: [
     'grant ID | client ID | user NAME | jti ID [--data DIR]',
     'subject ID | client ID | jti ID [--issuer URL] [--data DIR]',
@@ -52,9 +50,7 @@ export const revoke: Command = {
 };
 
 /** `portcullis grants list`. */
-export const grantsList: Command = {
-  name: 'grants list',
-  summary: 'list what people allowed to which clients',
+export const grantsList: CommandBody = {
   usage: ['[--user NAME] [--data DIR]'],
   options: { user: { value: 'NAME', help: 'of this person' }, ...dataOptions },
   notes: 'Names of clients are their own claims.',

@@ -1,15 +1,13 @@
 import { resolve } from 'node:path';
 import { loadConfig } from '../../config/index.ts';
-import type { Command } from '../command.ts';
+import type { CommandBody } from '../command.ts';
 import { gatewayOptions, runGateway } from '../run-gateway.ts';
 
 /** Where a configuration is looked for when nobody says. */
 export const defaultFile = 'portcullis.yaml';
 
 /** `portcullis serve`: what a file says. */
-export const serve: Command = {
-  name: 'serve',
-  summary: 'run the gateway as a configuration file says',
+export const serve: CommandBody = {
   usage: ['[--config FILE]'],
   options: {
     config: { value: 'FILE', help: `configuration; default ${defaultFile} in this directory` },

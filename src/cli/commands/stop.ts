@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os';
 import { OperationError, timestamp, uuidv7 } from '../../base/index.ts';
 import type { Stop, StopTarget } from '../../stops/index.ts';
-import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { recordEvent } from '../record-event.ts';
 import { visible } from '../visible.ts';
@@ -16,9 +16,7 @@ const targetOptions = {
 } as const;
 
 /** `portcullis stop`. */
-export const stop: Command = {
-  name: 'stop',
-  summary: 'stop a tool, client, organization or server, at once',
+export const stop: CommandBody = {
   usage: ['tool GLOB | client ID | organization NAME | server NAME [--reason TEXT] [--data DIR]'],
   words: ['KIND', 'NAME'],
   options: {
@@ -60,9 +58,7 @@ export const stop: Command = {
 };
 
 /** `portcullis stop list`. */
-export const stopList: Command = {
-  name: 'stop list',
-  summary: 'list what is stopped',
+export const stopList: CommandBody = {
   usage: ['[--data DIR]'],
   options: dataOptions,
   async run(given, context) {
@@ -78,9 +74,7 @@ export const stopList: Command = {
 };
 
 /** `portcullis resume`. */
-export const resume: Command = {
-  name: 'resume',
-  summary: 'let a tool, client, organization or server go on that was stopped',
+export const resume: CommandBody = {
   usage: ['tool GLOB | client ID | organization NAME | server NAME [--data DIR]', 'ID [--data DIR]'],
   words: ['KIND', 'NAME'],
   options: { ...targetOptions, ...dataOptions },

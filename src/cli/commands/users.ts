@@ -1,15 +1,13 @@
 import { timestamp } from '../../base/index.ts';
 import { makePrivateDirectory } from '../../store/index.ts';
-import { type Command, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
+import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { passwordFromStdin, passwordFromTerminal } from '../password.ts';
 import { recordEvent } from '../record-event.ts';
 import { visible } from '../visible.ts';
 
 /** `portcullis users add`. */
-export const usersAdd: Command = {
-  name: 'users add',
-  summary: 'add somebody who can sign in',
+export const usersAdd: CommandBody = {
   usage: ['NAME [--role admin|user] [--password-stdin] [--data DIR]'],
   words: ['NAME'],
   options: {
@@ -40,9 +38,7 @@ export const usersAdd: Command = {
 };
 
 /** `portcullis users list`. */
-export const usersList: Command = {
-  name: 'users list',
-  summary: 'list who can sign in',
+export const usersList: CommandBody = {
   usage: ['[--removed] [--data DIR]'],
   options: {
     removed: { help: 'instead, people of identity providers who were removed and are kept out' },
@@ -69,9 +65,7 @@ export const usersList: Command = {
 };
 
 /** `portcullis users remove`. */
-export const usersRemove: Command = {
-  name: 'users remove',
-  summary: 'remove somebody, with sessions and tokens',
+export const usersRemove: CommandBody = {
   usage: ['NAME [--data DIR]'],
   words: ['NAME'],
   options: dataOptions,
@@ -89,9 +83,7 @@ export const usersRemove: Command = {
 };
 
 /** `portcullis users restore`. */
-export const usersRestore: Command = {
-  name: 'users restore',
-  summary: 'let somebody of an identity provider in again',
+export const usersRestore: CommandBody = {
   usage: ['NAME [--data DIR]'],
   words: ['NAME'],
   options: dataOptions,

@@ -24,7 +24,7 @@ async function runOne({ parameters, cwd, env }: Typed): Promise<{ code: number; 
     }) as typeof stream.write;
   }
   try {
-    return { code: await main(parameters), text };
+    return { code: await main(parameters, process.env), text };
   } finally {
     for (const [stream, write] of writes) stream.write = write;
   }
