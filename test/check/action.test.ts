@@ -25,7 +25,7 @@ it('the workflow in docs/check.md is YAML, and types what the published program 
     ['npx', '--yes', `${String(name)}@${String(version)}`, 'check'],
   );
   assert.ok(Object.keys(bin as object).includes(String(name)));
-  const given = parseCommandLine(check, parameters, 'portcullis');
+  const given = parseCommandLine({ name: 'check', summary: '', ...check }, parameters, 'portcullis');
   assert.deepEqual(given.words, ['$URL']);
   assert.equal(given.text('format'), 'sarif');
   const upload = steps.find((step) => String(step['uses']).includes('upload-sarif'));
