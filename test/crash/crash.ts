@@ -41,7 +41,6 @@ export async function crash(
   const parts = { port, place, upstream: upstream.url, issuer: issuer.issuer };
   await writeFile(file, configuration(parts));
   const url = `http://127.0.0.1:${port}/mcp`;
-  const token = await issuer.sign({ aud: url, scope: allScopes, jti: 'crash' });
   const answers: Answers = { answered: new Set(), refused: 0 };
   const played: Record<string, number> = {};
   const faults: string[] = [];
@@ -49,6 +48,8 @@ export async function crash(
     for (let at = 0; at < rounds; at += 1) {
       const disturbance = place.disturbances[at % place.disturbances.length] ?? { name: 'killed' };
       played[disturbance.name] = (played[disturbance.name] ?? 0) + 1;
+      // One each: a run is longer than a token lives.
+      const token = await issuer.sign({ aud: url, scope: allScopes, jti: `crash-${at}` });
       const fault = await playRound(file, disturbance, () => startLoad(url, token, answers));
       if (fault) faults.push(fault);
       progress(at + 1);

@@ -51,8 +51,8 @@ export async function lockedPlace(): Promise<Place> {
   return { dataDir, store, configuration: '', disturbances: [nothing, locked], close };
 }
 
-/** Null where nobody may mount. A disk of a few megabytes: it gets full, and read-only. */
-export async function smallDisk(megabytes = 24): Promise<Place | null> {
+/** Null where nobody may mount. A disk that gets full, and read-only; it has room for the log of SQLite, which grows to 64 MB. */
+export async function smallDisk(megabytes = 128): Promise<Place | null> {
   const mount = await mkdtemp(join(tmpdir(), 'portcullis-crash-'));
   const run = (program: string, parameters: readonly string[]) =>
     execFileSync(program, [...parameters, mount], { stdio: 'ignore' });
