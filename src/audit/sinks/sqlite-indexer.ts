@@ -43,9 +43,9 @@ export class Indexer {
     return Math.floor((this.#lastSeq() + 1) / segmentSize) - this.#segment;
   }
 
-  /** Whether there is anything to do. */
+  /** Whether there is enough to do: little by little it would cost each small commit more than the commit itself. */
   behind(): boolean {
-    return this.#seq <= this.#lastSeq();
+    return this.#lastSeq() + 1 - this.#seq >= rowsAtOnce || this.waiting() > 0;
   }
 
   /** Reads some rows; or, when the segment is read to its end, writes the postings of one kind. */

@@ -57,6 +57,7 @@ function indexing(db: Db): () => void {
   let isScheduled = false;
   return function index() {
     try {
+      if (!indexer.behind()) return;
       do indexer.step();
       while (indexer.waiting() > 1);
       if (isScheduled || !indexer.behind()) return;
