@@ -82,9 +82,8 @@ function checkOption(token: OptionToken, { options, help, command, words }: Surr
   }
   const missing = token.value === undefined || token.value === '';
   if (missing || (!token.inlineValue && token.value !== '-' && token.value?.startsWith('-'))) {
-    const form = token.value?.startsWith('-')
-      ? `--${token.name}=${spec.value}`
-      : `--${token.name} ${spec.value}`;
+    const isId = /^-[^-]/.test(token.value ?? '');
+    const form = isId ? `--${token.name}=${spec.value}` : `--${token.name} ${spec.value}`;
     throw new UsageError(`--${token.name} needs a value`, `write ${form}`);
   }
   return token.value ?? '';
