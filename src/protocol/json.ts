@@ -24,8 +24,27 @@ export function parseJson(bytes: Uint8Array, maxDepth: number): Json | Refusal {
   } catch {
     return refuse('malformed_json', 'The body is not JSON in UTF-8');
   }
-  const ambiguity = new Scanner(text).scan();
-  return ambiguity === null ? value : refuse('malformed_json', ambiguity);
+  const scanner = new Scanner(text);
+  const ambiguity = scanner.scan();
+  if (ambiguity !== null) return refuse('malformed_json', ambiguity);
+  // V8 has been seen to take one escaped name for another after other objects: then it did not read what will be sent.
+  if (scanner.hasEscapedName && !hasNames(value, scanner.names)) {
+    return refuse('malformed_json', 'The name of a member cannot be read: write it without escapes');
+  }
+  return value;
+}
+
+/** Whether these are the names of all members in `value`, in whatever order. */
+function hasNames(value: Json, names: readonly string[]): boolean {
+  const found: string[] = [];
+  const waiting: Json[] = [value];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (typeof next !== 'object' || next === null) continue;
+    if (!Array.isArray(next)) for (const name of Object.keys(next)) found.push(name);
+    for (const inner of Object.values(next)) waiting.push(inner);
+  }
+  const expected = [...names].sort();
+  return found.length === expected.length && found.sort().every((name, index) => name === expected[index]);
 }
 
 /** Beyond what any result needs; JSON.parse alone would take megabytes of brackets, and seconds for them. */
@@ -64,6 +83,9 @@ class Scanner {
   readonly #text: string;
   /** One entry per open container: the keys seen in an object, or null for an array. */
   readonly #open: (Set<string> | null)[] = [];
+  /** Of every member, as written. */
+  readonly names: string[] = [];
+  hasEscapedName = false;
   #at = 0;
 
   constructor(text: string) {
@@ -105,7 +127,9 @@ class Scanner {
     const raw = text.slice(start, at + 1);
     const value = escaped ? (JSON.parse(raw) as string) : raw.slice(1, -1);
     if (escaped && !value.isWellFormed()) return 'A string holds half a surrogate pair';
-    return this.#isKey() ? this.#key(value) : null;
+    if (!this.#isKey()) return null;
+    this.hasEscapedName ||= escaped;
+    return this.#key(value);
   }
 
   /** In valid JSON only a member's name is followed by a colon. */
@@ -122,6 +146,7 @@ class Scanner {
     if (keys === null || keys === undefined) return null;
     if (keys.has(name)) return 'An object has the same member twice';
     keys.add(name);
+    this.names.push(name);
     return null;
   }
 
