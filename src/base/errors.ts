@@ -27,11 +27,13 @@ export interface ConfigurationFault {
 }
 
 export function formatFault(fault: ConfigurationFault): string {
-  const place =
-    fault.line === undefined ? fault.source : `${fault.source}:${fault.line}:${fault.column ?? 1}`;
-  const path = fault.path ? ` ${fault.path}:` : '';
-  const hint = fault.hint ? `\n    ${fault.hint}` : '';
-  return `${place}:${path} ${fault.message}${hint}`;
+  return faultLines(fault).join('\n');
+}
+
+/** What is wrong, and what to type, each to be shown as one line whatever the file holds. */
+export function faultLines({ source, line, column, path, message, hint }: ConfigurationFault): string[] {
+  const place = line === undefined ? source : `${source}:${line}:${column ?? 1}`;
+  return [`${place}:${path ? ` ${path}:` : ''} ${message}`, ...(hint ? [`    ${hint}`] : [])];
 }
 
 /** An operation failed for a reason that the person at the terminal can act on. Exit code 1. */

@@ -4,13 +4,14 @@ export { didYouMean } from './did-you-mean.ts';
 export {
   ConfigurationError,
   type ConfigurationFault,
+  faultLines,
   formatFault,
   messageOf,
   OperationError,
 } from './errors.ts';
 export { uuidv7 } from './ids.ts';
 export { type Log, silentLog } from './log.ts';
-export { neutralJson, neutralLines, neutralText } from './neutral.ts';
+export { neutralJson, neutralLine, neutralLines, neutralText } from './neutral.ts';
 export { isSecretName, redact, redactFields } from './redact.ts';
 export {
   isRefusal,

@@ -5,6 +5,8 @@
  */
 const unseen = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 const plain = /^[ -~]*$/;
+const plainLines = /^[ -~\n]*$/;
+const lineEndOrUnseen = /\r?\n|[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Text that can be shown anywhere: each unsafe character becomes visible as `\u001b` or `\u{e0041}`. Backslashes stay
@@ -18,19 +20,28 @@ export function neutralText(value: string, limit: number): string {
   return shown.length <= limit ? shown : `${cutBetweenCharacters(shown, limit - 1)}…`;
 }
 
-/** The same of text with lines of its own: newlines stay. For what is put together of such lines, never for one value in a line. */
+/** The same of one line that may be of any length. */
+export function neutralLine(text: string): string {
+  return plain.test(text) ? text : text.replace(unseen, escapeCharacter);
+}
+
+/**
+ * The same of text with lines of its own: newlines stay, also those of RFC 4180 (CRLF). For what is put together of such lines,
+ * never for one value in a line.
+ */
 export function neutralLines(text: string): string {
-  return text.replace(unseen, (character) => (character === '\n' ? character : escapeCharacter(character)));
+  return plainLines.test(text) ? text : text.replace(lineEndOrUnseen, escapeUnlessLineEnd);
 }
 
 /**
  * JSON escapes only the oldest control characters. The others (C1, bidi, zero width, line separators) stand in strings alone, so
  * that their escape says the same to whoever reads the JSON, and nothing to a terminal.
- * @param json one line, with its newline or without
+ * @param json as JSON.stringify writes it: a newline in it stands between values, never in one
  */
 export function neutralJson(json: string): string {
-  return json.replace(unseen, (character, at: number) => {
-    if (character === '\n' && at === json.length - 1) return character;
+  if (plainLines.test(json)) return json;
+  return json.replace(unseen, (character) => {
+    if (character === '\n') return character;
     const units = [...Array(character.length).keys()].map((unit) => character.charCodeAt(unit));
     return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
   });
@@ -39,6 +50,10 @@ export function neutralJson(json: string): string {
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   return code <= 0xffff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\u{${code.toString(16)}}`;
+}
+
+function escapeUnlessLineEnd(found: string): string {
+  return found.endsWith('\n') ? found : escapeCharacter(found);
 }
 
 /** Never leaves half of a surrogate pair at the end. */

@@ -1,4 +1,4 @@
-import type { Secret } from '../base/index.ts';
+import { neutralLine, neutralLines, type Secret } from '../base/index.ts';
 import type { Exchange } from './exchange.ts';
 
 /** A credential and what it is called in reports: `good`, `read-only`. */
@@ -22,7 +22,7 @@ const shownHeaders =
 
 export function evidenceOf(exchange: Exchange, secrets: readonly NamedSecret[]): Evidence {
   // Redacted before it is cut: half a credential would no longer be recognised.
-  const clean = (text: string, longest: number) => short(neutral(redact(text, secrets)), longest);
+  const clean = (text: string, longest: number) => short(neutralLines(redact(text, secrets)), longest);
   const { request } = exchange;
   const sent = [
     clean(`${request.method} ${request.url}`, longestHeader),
@@ -99,18 +99,10 @@ function withoutHalf(text: string, value: string, instead: string): string {
     .join('…');
 }
 
-/** Control and format characters and line separators; newlines stay. */
-const invisible = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-
-/** Text of others may hold escape sequences and characters that turn its direction: they are shown, not obeyed. Newlines stay. */
-export function neutral(text: string): string {
-  return text.replace(invisible, '\ufffd').toWellFormed();
-}
-
 /** One line of text from a server, inside a sentence of ours. */
 export function quoted(value: unknown, longest = 120): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
-  return `“${neutral(short(text, longest)).replaceAll('\n', ' ')}”`;
+  return `“${neutralLine(short(text, longest).replaceAll('\n', ' '))}”`;
 }
 
 function short(text: string, longest: number): string {

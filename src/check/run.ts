@@ -1,8 +1,8 @@
-import { messageOf } from '../base/index.ts';
+import { messageOf, neutralLines } from '../base/index.ts';
 import type { CheckContext } from './context.ts';
 import { openings } from './discovery/openings.ts';
 import type { Door } from './door.ts';
-import { type Evidence, evidenceOf, neutral, redact } from './evidence.ts';
+import { type Evidence, evidenceOf, redact } from './evidence.ts';
 import type { Exchange } from './exchange.ts';
 import { rpcOf } from './mcp.ts';
 import { notTested, type Probe, type Verdict } from './probe.ts';
@@ -114,7 +114,7 @@ async function verdictOn(probe: Probe, context: CheckContext): Promise<Verdict> 
 const mostEvidence = 4;
 
 function rowOf(probe: Probe, verdict: Verdict, { secrets }: Door): Row {
-  const clean = (text: string): string => neutral(redact(text, secrets));
+  const clean = (text: string): string => neutralLines(redact(text, secrets));
   const evidence = verdict.evidence.slice(0, mostEvidence).map((one) => evidenceOf(one, secrets));
   if (verdict.verdict === 'pass')
     return { probe, evidence, verdict: { ...verdict, observed: clean(verdict.observed) } };

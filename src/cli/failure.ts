@@ -1,25 +1,30 @@
-import { ConfigurationError, formatFault, messageOf, OperationError } from '../base/index.ts';
+import { ConfigurationError, faultLines, messageOf, OperationError } from '../base/index.ts';
 import { type ExitCode, exitCodes, UsageError } from './command.ts';
-import type { Output } from './output.ts';
-import { visible } from './visible.ts';
+import { bad, type Output } from './output.ts';
 
 /** Says what went wrong, in one line, and what to type, in the next. Returns the exit code. */
 export function reportFailure(error: unknown, output: Output, json: boolean): ExitCode {
   const exitCode =
     error instanceof UsageError || error instanceof ConfigurationError ? exitCodes.usage : exitCodes.failed;
   if (json) output.json({ ok: false, error: asJson(error) });
-  else output.note(asText(error, output));
+  else tell(error, output);
   return exitCode;
 }
 
-function asText(error: unknown, output: Output): string {
-  const label = output.bad('error:');
+function tell(error: unknown, { note }: Output): void {
+  const [first = '', ...more] = linesOf(error);
+  note(bad('error:'), ` ${first}`);
+  for (const line of more) note(line);
+}
+
+function linesOf(error: unknown): string[] {
   if (error instanceof ConfigurationError) {
-    const lead = error.faults.length === 1 ? '' : `${error.faults.length} faults in the configuration\n`;
-    return `${label} ${lead}${visible(error.faults.map(formatFault).join('\n'))}`;
+    const { faults } = error;
+    const lead = faults.length === 1 ? [] : [`${faults.length} faults in the configuration`];
+    return [...lead, ...faults.flatMap(faultLines)];
   }
   const hint = hintOf(error);
-  return `${label} ${visible(messageOf(error))}${hint ? `\n  ${visible(hint)}` : ''}`;
+  return [messageOf(error), ...(hint ? [`  ${hint}`] : [])];
 }
 
 function asJson(error: unknown): object {

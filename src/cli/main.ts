@@ -42,15 +42,15 @@ async function dispatch(parameters: readonly string[], context: CommandContext):
   const command = await loadCommand(find(first, second, self));
   const given = parseCommandLine(command, parameters.slice(command.name.split(' ').length), self);
   if (!given.has('help')) return command.run(given, context);
-  output.line(commandHelp(command));
+  output.lines(commandHelp(command));
   return exitCodes.ok;
 }
 
 async function help(words: readonly string[], { output, json, self }: CommandContext): Promise<ExitCode> {
   const [first, second] = words.filter((word) => !word.startsWith('-'));
   if (json) output.json({ commands: commands.map(({ name, summary }) => ({ name, summary })) });
-  else if (first === undefined) output.line(overview(commands));
-  else output.line(commandHelp(await loadCommand(find(first, second, self))));
+  else if (first === undefined) output.lines(overview(commands));
+  else output.lines(commandHelp(await loadCommand(find(first, second, self))));
   return exitCodes.ok;
 }
 

@@ -1,3 +1,4 @@
+import { neutralText } from '../base/index.ts';
 import type { ToolFacts } from '../policy/index.ts';
 
 export interface DraftServer {
@@ -28,7 +29,7 @@ export function draftPolicy(servers: readonly DraftServer[], several: boolean): 
     lines.push(`  # ${name}: ${count(tools.length, 'tool')}`);
     for (const tool of sorted) {
       if (!plainName.test(tool.name)) {
-        lines.push(`  # left out: a tool with a name that MCP does not allow, ${safe(tool.name)}`);
+        lines.push(`  # left out: a tool with a name that MCP does not allow, ${neutralText(tool.name, 60)}`);
       } else if (!named.has(tool.name)) {
         named.add(tool.name);
         lines.push(ruleFor(tool, several ? name : null));
@@ -54,10 +55,6 @@ function scopeFor({ readOnlyHint, destructiveHint }: ToolFacts): { scope: string
   if (destructiveHint === false)
     return { scope: 'mcp:tools:write', because: 'claims to add and never to destroy' };
   return { scope: 'mcp:tools:write', because: 'claims nothing, which counts as destructive' };
-}
-
-function safe(name: string): string {
-  return JSON.stringify(name.slice(0, 40).replace(/[^\x20-\x7e]/g, '\ufffd'));
 }
 
 const count = (number: number, what: string) => `${number} ${what}${number === 1 ? '' : 's'}`;

@@ -1,5 +1,5 @@
 import type { Gateway, StartFailure } from '../gateway/index.ts';
-import type { Output } from './output.ts';
+import { faint, type Output, strong } from './output.ts';
 import { shellQuote } from './shell-quote.ts';
 
 export interface ReadyContext {
@@ -24,17 +24,17 @@ export function announce(
   for (const { server, detail } of failures) {
     output.note(`warning: ${server} does not answer yet (${detail}): calls to it get 502 until it does`);
   }
-  output.line(`Portcullis protects ${output.strong(servers.map(({ name }) => name).join(', '))}.`);
+  output.line('Portcullis protects ', strong(servers.map(({ name }) => name).join(', ')), '.');
   if (setup) {
     output.line();
     output.line('First, set the password of the administrator. The link works once:');
-    output.line(`  ${output.strong(setup)}`);
+    output.line('  ', strong(setup));
   }
   for (const server of servers) announceServer(server, { output, lead: setup ? 'Then connect' : 'Connect' });
   output.line();
   if (console) output.line(`Console    ${console}`);
   output.line(`Audit log  ${auditFile}`);
-  output.line(`           ${output.faint(`${self} audit tail --follow --data ${shellQuote(dataDir)}`)}`);
+  output.line('           ', faint(`${self} audit tail --follow --data ${shellQuote(dataDir)}`));
   output.line();
   output.line('Stop with Ctrl+C.');
 }
@@ -45,7 +45,7 @@ function announceServer(
 ): void {
   const code = JSON.stringify({ name, type: 'http', url });
   output.line();
-  output.line(`${lead} a client to ${output.strong(url)}`);
+  output.line(`${lead} a client to `, strong(url));
   output.line(`  Claude Code  claude mcp add --transport http ${shellQuote(name)} ${shellQuote(url)}`);
   output.line(`  VS Code      code --add-mcp ${shellQuote(code)}`);
   output.line(

@@ -2,7 +2,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import {
   type Clock,
   ConfigurationError,
-  formatFault,
+  faultLines,
   type Log,
   messageOf,
   OperationError,
@@ -17,7 +17,7 @@ import {
   type OptionSpec,
   UsageError,
 } from './command.ts';
-import { type Output, recordOutput } from './output.ts';
+import { besideRecords, recordOutput } from './output.ts';
 import { announce } from './ready.ts';
 
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -59,15 +59,6 @@ export async function runGateway(run: Run, given: Given, context: CommandContext
   if (!json) output.note(`${reason}: letting running calls finish (again: stop at once)`);
   await gateway.close();
   return exitCodes.ok;
-}
-
-/** Standard output carries records: everything else goes to stderr. */
-function besideRecords(output: Output): Output {
-  return {
-    ...output,
-    line: (text = '') => output.note(text),
-    json: (value) => output.note(JSON.stringify(value)),
-  };
 }
 
 /** A first `npx -y` may download for long: after this time the gateway is announced all the same. */
@@ -153,12 +144,14 @@ async function reloadOnce(gateway: Gateway, run: Run, { log, context }: Told): P
     log.info({}, 'the configuration was reloaded');
     if (!json && output.interactive) output.note('The configuration was reloaded.');
   } catch (error) {
-    const faults = error instanceof ConfigurationError ? error.faults : [];
-    const detail = faults.length > 0 ? faults.map(formatFault) : [messageOf(error)];
+    const faults = error instanceof ConfigurationError ? error.faults.map(faultLines) : [];
+    const said = faults.length > 0 ? faults : [[messageOf(error)]];
+    const detail = said.map((lines) => lines.join('\n'));
     log.error({ faults: detail }, 'the new configuration was refused; the old one stays in force');
     gateway.refused(detail);
     if (!json && output.interactive) {
-      output.note(`The new configuration was refused; the old one stays in force.\n${detail.join('\n')}`);
+      output.note('The new configuration was refused; the old one stays in force.');
+      for (const line of said.flat()) output.note(line);
     }
   }
 }

@@ -3,15 +3,16 @@ import type { Finding, Report, ReportRow } from '../report.ts';
 import type { Progress } from '../run.ts';
 import { labelled, wrap } from './lines.ts';
 
-export interface Style {
-  readonly strong: (text: string) => string;
-  readonly faint: (text: string) => string;
+/** What stands out, as whoever prints it takes it. */
+export interface Style<Line> {
+  readonly strong: (text: string) => Line;
+  readonly faint: (text: string) => Line;
 }
 
 const longestEvidence = 14;
 
 /** A report for people, at most 80 columns wide. The most important comes first. */
-export function terminalLines(report: Report, style: Style): string[] {
+export function terminalLines<Line>(report: Report, style: Style<Line>): (string | Line)[] {
   const { summary } = report;
   const suppressed = summary.suppressed > 0 ? `, ${summary.suppressed} suppressed` : '';
   return [
@@ -42,10 +43,10 @@ export function terminalLines(report: Report, style: Style): string[] {
   ];
 }
 
-function linesOfFinding(finding: Finding, style: Style): string[] {
+function linesOfFinding<Line>(finding: Finding, style: Style<Line>): (string | Line)[] {
   const { row, severity, title, problems, why, reference, remedy, evidence, suppressed } = finding;
   return [
-    style.strong(`${row}  ${severity}  ${title}`) + (suppressed ? ' (suppressed)' : ''),
+    style.strong(`${row}  ${severity}  ${title}${suppressed ? ' (suppressed)' : ''}`),
     ...problems.flatMap(({ text }) => labelled('  found', text, 10)),
     ...(suppressed ? labelled('  but', `${suppressed.reason} (until ${suppressed.until})`, 10) : []),
     ...evidence
@@ -88,7 +89,7 @@ function block(label: string, text: string): string[] {
 }
 
 /** Rows with the same reason are said at once. */
-function untested(rows: readonly ReportRow[], style: Style): string[] {
+function untested<Line>(rows: readonly ReportRow[], style: Style<Line>): (string | Line)[] {
   const open = rows.filter(({ verdict }) => verdict === 'not-tested');
   const groups = Map.groupBy(open, ({ text, needs }) => JSON.stringify([text, needs]));
   if (open.length === 0) return [];

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { messageOf, OperationError, Secret } from '../../base/index.ts';
+import { messageOf, neutralLine, OperationError, Secret } from '../../base/index.ts';
 import {
   type ContextOptions,
   clientCredentials,
@@ -14,7 +14,6 @@ import {
   type TokenSet,
 } from '../../check/index.ts';
 import { type CommandContext, type Given, UsageError } from '../command.ts';
-import { visible } from '../visible.ts';
 import { readText } from './files.ts';
 
 export interface Credentials {
@@ -77,10 +76,8 @@ async function login(given: Given, { output }: CommandContext, options: ContextO
     scope: given.text('scope') ?? null,
     waitMs: 300_000,
     show: (url) =>
-      output.note(
-        visible(
-          `The token of this sign-in at ${new URL(url).host} goes to ${options.target.href}.\nOpen, in a browser on this machine:\n\n  ${url}\n`,
-        ),
+      output.notes(
+        `The token of this sign-in at ${new URL(url).host} goes to ${options.target.href}.\nOpen, in a browser on this machine:\n\n  ${neutralLine(url)}\n`,
       ),
   });
 }
@@ -134,7 +131,7 @@ async function labCredentials(
   }).catch((error: unknown) => {
     throw new OperationError(`the issuer of --lab does not start: ${messageOf(error)}`);
   });
-  output.note(
+  output.notes(
     `A staging server that trusts this issuer for a while can be tested:\n\n${lab.configuration}\n`,
   );
   const started = clock.monotonic();

@@ -1,5 +1,7 @@
+import { neutralJson, neutralLine, neutralLines } from '../../base/index.ts';
 import { html, junit, markdown, type Report, sarif, terminalLines } from '../../check/index.ts';
 import { type CommandContext, type Given, UsageError } from '../command.ts';
+import { faint, type Styled, strong } from '../output.ts';
 import { writeText } from './files.ts';
 import { formats } from './options.ts';
 
@@ -24,26 +26,26 @@ export async function printReport(
   const { output } = context;
   const file = given.text('output');
   if (file !== undefined) {
-    const plain = { strong: (text: string) => text, faint: (text: string) => text };
-    return writeText(file, `${textOf(report, format, plain).trimEnd()}\n`, context);
+    return writeText(file, `${textOf(report, format).trimEnd()}\n`, context);
   }
   if (format === 'json') output.json(report);
-  else output.line(textOf(report, format, output).trimEnd());
+  else if (format !== 'terminal') output.lines(textOf(report, format).trimEnd());
+  else for (const line of terminalLines<string | Styled>(report, { strong, faint })) output.line(line);
 }
 
-function textOf(report: Report, format: Format, style: Parameters<typeof terminalLines>[1]): string {
+function textOf(report: Report, format: Format): string {
   switch (format) {
     case 'terminal':
-      return terminalLines(report, style).join('\n');
+      return terminalLines<string>(report, { strong: String, faint: String }).map(neutralLine).join('\n');
     case 'json':
-      return JSON.stringify(report, null, 2);
+      return neutralJson(JSON.stringify(report, null, 2));
     case 'sarif':
-      return JSON.stringify(sarif(report), null, 2);
+      return neutralJson(JSON.stringify(sarif(report), null, 2));
     case 'junit':
-      return junit(report);
+      return neutralLines(junit(report));
     case 'markdown':
-      return markdown(report);
+      return neutralLines(markdown(report));
     case 'html':
-      return html(report);
+      return neutralLines(html(report));
   }
 }

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Finding, Verification } from '../../audit/index.ts';
-import { isRefusal, neutralText } from '../../base/index.ts';
+import { isRefusal } from '../../base/index.ts';
 import type { JsonObject } from '../../protocol/index.ts';
 import { auditStoreOf } from '../audit-store.ts';
 import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
@@ -37,7 +37,7 @@ const mostShown = 50;
 
 function show(verification: Verification, { output }: CommandContext): void {
   const { findings, findingCount, entries, chains, checkpoints, orphans, unsealed, removed } = verification;
-  for (const finding of findings.slice(0, mostShown)) output.line(neutralText(line(finding), 400));
+  for (const finding of findings.slice(0, mostShown)) output.line(line(finding));
   if (findingCount > mostShown) output.line(`… and ${findingCount - mostShown} more`);
   const size = `${entries} entries in ${counted(chains.length, 'chain')}`;
   output.line(
@@ -60,7 +60,7 @@ function show(verification: Verification, { output }: CommandContext): void {
   output.line(
     `${counted(orphans.length, 'call')} without an outcome (running, or cut off with their gateway):`,
   );
-  for (const { requestId } of orphans.slice(0, mostShown)) output.line(`  ${neutralText(requestId, 60)}`);
+  for (const { requestId } of orphans.slice(0, mostShown)) output.line(`  ${requestId}`);
 }
 
 function line({ kind, writer, position, message }: Finding): string {

@@ -2,8 +2,7 @@ import type { AuditStats } from '../../audit/index.ts';
 import { openStore } from '../audit-store.ts';
 import { type CommandBody, exitCodes } from '../command.ts';
 import { dataOptions } from '../data-directory.ts';
-import type { Output } from '../output.ts';
-import { visible } from '../visible.ts';
+import { type Output, strong } from '../output.ts';
 import { countOf, filterOf, filterOptions, periodOf, periodOptions } from './audit-options.ts';
 
 const defaultTop = 10;
@@ -41,7 +40,7 @@ export const auditStats: CommandBody = {
   },
 };
 
-function show(stats: AuditStats, { line, strong }: Output): void {
+function show(stats: AuditStats, { line }: Output): void {
   if (stats.calls === 0) {
     line('No calls.');
     return;
@@ -55,7 +54,7 @@ function show(stats: AuditStats, { line, strong }: Output): void {
     if (rows.length === 0) return;
     line();
     line(strong(title));
-    for (const [calls, name, more] of rows) line(`${String(calls).padStart(9)}  ${visible(name)}${more}`);
+    for (const [calls, name, more] of rows) line(`${String(calls).padStart(9)}  ${name}${more}`);
   };
   const ended = ({ denied, errors }: { denied: number; errors: number }) =>
     `${denied > 0 ? `   ${denied} denied` : ''}${errors > 0 ? `   ${errors} errors` : ''}`;

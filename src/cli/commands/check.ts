@@ -35,7 +35,6 @@ import {
 } from '../command.ts';
 import { reportFailure } from '../failure.ts';
 import { version } from '../version.ts';
-import { visible } from '../visible.ts';
 
 /** `portcullis check URL`: proves what a server does against what it should. */
 export const check: CommandBody = {
@@ -132,7 +131,7 @@ async function checkOne(target: URL, { given, context, stop }: Omit<Round, 'form
         ...rows,
         signal: stop.signal,
         onProgress: (progress) => {
-          if (context.output.interactive) context.output.note(visible(progressLine(progress)));
+          if (context.output.interactive) context.output.note(progressLine(progress));
         },
       }),
     );

@@ -1,7 +1,6 @@
 import { type Diagnosis, diagnose, type Finding, type Report } from '../../doctor/index.ts';
 import { createOutbound, readTarget } from '../../outbound/index.ts';
 import { type CommandBody, exitCodes, UsageError } from '../command.ts';
-import { visible } from '../visible.ts';
 import { wrap } from '../wrap.ts';
 
 /** `portcullis doctor URL`: which clients will connect, and why one will not. */
@@ -23,7 +22,7 @@ export const doctor: CommandBody = {
     const outbound = createOutbound();
     const report = await diagnose(target, { outbound, clock }).finally(() => outbound.close());
     if (json) output.json(report);
-    else for (const line of linesOf(report)) output.line(visible(line));
+    else for (const line of linesOf(report)) output.line(line);
     return report.clients.some(({ verdict }) => verdict === 'fails') ? exitCodes.failed : exitCodes.ok;
   },
 };

@@ -6,6 +6,7 @@ import { type CommandBody, type CommandContext, exitCodes, type Given, UsageErro
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { differences } from '../definition-diff.ts';
 import { recordEvent } from '../record-event.ts';
+import { shellQuote } from '../shell-quote.ts';
 
 /** `portcullis pins list`. */
 export const pinsList: CommandBody = {
@@ -69,7 +70,7 @@ export const pinsApprove: CommandBody = {
       if (hash === undefined) throw unreadable();
       const at = timestamp(context.clock.now());
       const approval = approve(store, { server, tool, hash, by: 'command line', at });
-      if (approval.done === null) throw refused(approval, context.self, `${server} ${shown(tool)}`);
+      if (approval.done === null) throw refused(approval, context.self, `${server} ${shellQuote(tool)}`);
       await record(directory, context, { server, tool, approval });
       if (context.json) context.output.json({ ok: true, server, tool, ...approval });
       else
@@ -91,7 +92,7 @@ export const pinsExport: CommandBody = {
       const { formatLock } = await import('../../pins/index.ts');
       const pins = store.pins();
       const text = formatLock(pins);
-      if (file === undefined) context.output.line(text.trimEnd());
+      if (file === undefined) context.output.lines(text.trimEnd());
       else {
         await writeFile(resolve(context.cwd, file), text);
         if (context.json) context.output.json({ ok: true, file, tools: pins.length });

@@ -42,7 +42,7 @@ export const policyInit: CommandBody = {
         policy: text,
         file: out ?? null,
       });
-    } else if (out === undefined) context.output.line(text.trimEnd());
+    } else if (out === undefined) context.output.lines(text.trimEnd());
     else context.output.line(`Wrote ${out}. Put it in place of tools: in the configuration.`);
     return exitCodes.ok;
   },

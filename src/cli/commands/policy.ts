@@ -14,8 +14,8 @@ import {
   type Given as Typed,
   UsageError,
 } from '../command.ts';
+import { bad } from '../output.ts';
 import { type Answer, askPolicy, type Question } from '../policy-question.ts';
-import { visible } from '../visible.ts';
 import { defaultFile } from './serve.ts';
 
 const configOption = { value: 'FILE', help: `configuration; default ${defaultFile} in this directory` };
@@ -43,7 +43,7 @@ export const policyExplain: CommandBody = {
     const config = await inspectConfig({ file: given.text('config') ?? defaultFile, cwd: context.cwd });
     const answer = askPolicy(config, questionOf(given, context));
     if (context.json) context.output.json(answer);
-    else for (const line of linesOf(given.text('tool') ?? '', answer)) context.output.line(visible(line));
+    else for (const line of linesOf(given.text('tool') ?? '', answer)) context.output.line(line);
     return exitCodes.ok;
   },
 };
@@ -72,10 +72,10 @@ export const policyTest: CommandBody = {
       });
     } else {
       for (const { one, answer, differences } of failed) {
-        output.line(visible(`${output.bad('failed')}  ${one.name}  (${one.origin})`));
+        output.line(bad('failed'), `  ${one.name}  (${one.origin})`);
         for (const { what, expected, got, at } of differences)
-          output.line(visible(`        ${what}: expected ${expected}, got ${got}${at ? `  ${at}` : ''}`));
-        output.line(visible(`        because ${answer.why}`));
+          output.line(`        ${what}: expected ${expected}, got ${got}${at ? `  ${at}` : ''}`);
+        output.line(`        because ${answer.why}`);
       }
       output.line(`${cases.length - failed.length} of ${cases.length} cases as expected`);
     }

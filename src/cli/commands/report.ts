@@ -41,7 +41,7 @@ export const report: CommandBody = {
     const proposal = propose(seen, { ...limits, known: await knownTools(directory) });
     const policy = policyYaml(seen, proposal);
     if (context.json) context.output.json({ ...asJson(seen, proposal), policy });
-    else if (given.has('policy')) context.output.line(policy.trimEnd());
+    else if (given.has('policy')) context.output.lines(policy.trimEnd());
     else print(seen, { proposal, policy, context });
     return exitCodes.ok;
   },
@@ -137,7 +137,7 @@ function print(
   section('Never used');
   for (const { server, tool } of proposal.unused) line(`  ${tool} of ${server}`);
   section('Proposed policy');
-  output.line(policy.trimEnd());
+  output.lines(policy.trimEnd());
 
   function section(title: string): void {
     output.line();

@@ -3,8 +3,8 @@ import { OperationError, timestamp, uuidv7 } from '../../base/index.ts';
 import type { Stop, StopTarget } from '../../stops/index.ts';
 import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
+import type { Output } from '../output.ts';
 import { recordEvent } from '../record-event.ts';
-import { visible } from '../visible.ts';
 import { hasBeenSeen } from './stop-names.ts';
 import { type KillSwitch, openKillSwitch } from './stop-places.ts';
 
@@ -68,7 +68,7 @@ export const stopList: CommandBody = {
       for (const note of notes) if (!json) output.note(`warning: ${note}`);
       if (json) output.json({ stops: inForce.map(shown), warnings: notes });
       else if (inForce.length === 0) output.line('Nothing is stopped.');
-      else for (const entry of inForce) output.line(lineOf(entry));
+      else for (const entry of inForce) print(entry, output);
     });
   },
 };
@@ -142,7 +142,7 @@ function alreadyStopped(entry: Stop, { output, json }: CommandContext): void {
   if (json) output.json({ ok: true, ...shown(entry), already: true, warnings: [] });
   else
     output.line(
-      `${capital(printed(entry))} is stopped already, since ${timestamp(entry.at)} by ${visible(entry.by)}.`,
+      `${capital(printed(entry))} is stopped already, since ${timestamp(entry.at)} by ${entry.by}.`,
     );
 }
 
@@ -164,13 +164,13 @@ function recorded({ id, kind, name, server, issuer, reason, by }: Stop): Record<
 }
 
 function printed({ kind, name, server, issuer }: StopTarget): string {
-  const of = server === null ? '' : ` of server ${visible(server)}`;
-  return `${kind} ${visible(name)}${of}${issuer === null ? '' : ` of issuer ${visible(issuer)}`}`;
+  const of = server === null ? '' : ` of server ${server}`;
+  return `${kind} ${name}${of}${issuer === null ? '' : ` of issuer ${issuer}`}`;
 }
 
-function lineOf(entry: Stop): string {
-  const why = entry.reason === null ? '' : `\n    ${visible(entry.reason)}`;
-  return `${entry.id}  ${timestamp(entry.at)}  ${printed(entry)}  (${visible(entry.by)})${why}`;
+function print(entry: Stop, { line }: Output): void {
+  line(`${entry.id}  ${timestamp(entry.at)}  ${printed(entry)}  (${entry.by})`);
+  if (entry.reason !== null) line(`    ${entry.reason}`);
 }
 
 function capital(text: string): string {

@@ -4,7 +4,6 @@ import { type CommandBody, type CommandContext, exitCodes, type Given, UsageErro
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { passwordFromStdin, passwordFromTerminal } from '../password.ts';
 import { recordEvent } from '../record-event.ts';
-import { visible } from '../visible.ts';
 
 /** `portcullis users add`. */
 export const usersAdd: CommandBody = {
@@ -99,7 +98,7 @@ export const usersRestore: CommandBody = {
         await recordEvent(directory, context, { event: 'user.restored', subject, data });
       }
       if (context.json) context.output.json({ ok: true, restored });
-      else context.output.line(`${visible(name)} can sign in again.`);
+      else context.output.line(`${name} can sign in again.`);
     });
   },
 };
@@ -110,7 +109,7 @@ function listRemoved(accounts: Accounts, { output, json }: CommandContext): void
   else if (removed.length === 0) output.line('Nobody is kept out.');
   else {
     for (const { name, issuer, subject } of removed) {
-      output.line(`${visible(name ?? subject)}  ${visible(subject)} of ${visible(issuer)}`);
+      output.line(`${name ?? subject}  ${subject} of ${issuer}`);
     }
   }
 }

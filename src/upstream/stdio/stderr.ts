@@ -1,4 +1,4 @@
-import type { Clock, Log, Secret } from '../../base/index.ts';
+import { type Clock, type Log, neutralLine, type Secret } from '../../base/index.ts';
 import { LineSplitter } from './lines.ts';
 
 const readLimit = 64 * 1024;
@@ -11,12 +11,10 @@ const errorWords = /error|exception|cannot|could not|failed|not found|denied/i;
 const escapeSequences =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
   /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~])/g;
-// control characters and the marks that reorder or hide text
-const unprintable = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/gu;
 
-/** Text of a child made fit for a terminal and a log: no escape sequences, no control characters. */
-export function neutralise(text: string): string {
-  return text.replace(escapeSequences, '').replace(unprintable, '\ufffd');
+/** A line of a child as it is logged: colours and the like are left out, what is left is made neutral. */
+export function loggedLine(text: string): string {
+  return neutralLine(text.replace(escapeSequences, '').replaceAll('\t', ' '));
 }
 
 /** Replaces the given secrets, also in base64 and percent-encoded form and line by line, with `[secret]`. */
@@ -101,7 +99,7 @@ export class StderrLog {
   #clean(line: string): string {
     const { redact } = this.#options;
     // redacted before and after: an escape sequence inside a secret would hide it from the first pass
-    return redact(neutralise(redact(line)))
+    return redact(loggedLine(redact(line)))
       .trim()
       .slice(0, shownCharacters);
   }
