@@ -7,6 +7,9 @@ import {
   kept,
   longest,
   names,
+  plainText,
+  type Remembered,
+  remembered,
   repeated,
   text,
   type Value,
@@ -17,18 +20,21 @@ import {
 /** A kind of value: how it is made safe to keep, and its JSON Schema. */
 export interface Kind {
   clean(value: unknown): Value;
+  /** The same of a text, with its JSON, where that is quick to tell. Null: `clean` tells. */
+  readonly quick?: (value: string) => Remembered | null;
   readonly schema: Readonly<Record<string, unknown>>;
 }
 
 const string = (maxLength: number) => ({ type: 'string', maxLength });
 
 /** Few different values, seen over and over. */
-const name: Kind = { clean: repeated, schema: string(longest.other) };
+const name: Kind = { clean: repeated, quick: remembered, schema: string(longest.other) };
 /** A value of its own in each entry. */
-const unique: Kind = { clean: (value) => text(value), schema: string(longest.other) };
+const unique: Kind = { clean: (value) => text(value), quick: plainText, schema: string(longest.other) };
 const detail: Kind = { clean: (value) => text(value, longest.detail), schema: string(longest.detail) };
 const toolName: Kind = {
   clean: (value) => text(value, longest.tool_name),
+  quick: (value) => (value.length <= longest.tool_name ? remembered(value) : null),
   schema: string(longest.tool_name),
 };
 const list: Kind = { clean: names, schema: { type: 'array', items: string(longest.other) } };
@@ -36,17 +42,22 @@ const milliseconds: Kind = { clean: amount, schema: { type: 'number' } };
 const count: Kind = { clean: whole, schema: { type: 'integer' } };
 const time: Kind = {
   clean: (value) => text(value, 40),
+  quick: (value) => (value.length <= 40 ? plainText(value) : null),
   schema: { type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$' },
 };
-const oneOf = (values: readonly string[]): Kind => ({
-  clean: (value) => values.find((known) => known === value) ?? null,
-  schema: { enum: values },
-});
+function oneOf(values: readonly string[]): Kind {
+  const known = new Map(values.map((value) => [value, { value, json: JSON.stringify(value) }]));
+  return {
+    clean: (value) => (typeof value === 'string' && known.has(value) ? value : null),
+    quick: (value) => known.get(value) ?? null,
+    schema: { enum: values },
+  };
+}
 /** What the trail makes itself: clean already. */
 const stamped = {
-  event_id: { clean: kept, schema: { type: 'string', format: 'uuid' } },
+  event_id: { clean: kept, quick: plainText, schema: { type: 'string', format: 'uuid' } },
   instance: { clean: kept, schema: string(longest.other) },
-  received_at: { clean: kept, schema: time.schema },
+  received_at: { clean: kept, quick: plainText, schema: time.schema },
   schema_version: { clean: kept, schema: { const: 1 } },
 } as const satisfies Record<string, Kind>;
 
@@ -86,14 +97,14 @@ export const callFields = {
   method: name,
   organization: name,
   parent_span_id: unique,
-  phase: { clean: kept, schema: { enum: ['intent', 'outcome'] } },
+  phase: { clean: kept, quick: remembered, schema: { enum: ['intent', 'outcome'] } },
   policy_hash: name,
   principal_type: oneOf(['user', 'service', 'static-key']),
   protocol_version: name,
   reason: name,
   redactions: count,
   registration: name,
-  request_id: { clean: (value) => text(value) ?? '', schema: string(longest.other) },
+  request_id: { clean: (value) => text(value) ?? '', quick: plainText, schema: string(longest.other) },
   result: oneOf(auditResults),
   result_bytes: count,
   result_class: oneOf(auditResultClasses),
@@ -103,7 +114,7 @@ export const callFields = {
   rule: name,
   scopes: list,
   scopes_required: list,
-  server: { clean: (value) => repeated(value) ?? '', schema: string(longest.other) },
+  server: { ...name, clean: (value) => repeated(value) ?? '' },
   span_id: unique,
   subject: name,
   target: { clean: (value) => text(value, longest.target), schema: string(longest.target) },

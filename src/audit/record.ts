@@ -90,6 +90,12 @@ function write<T>(given: object, ours: object, { columns, empty }: Table): Writt
   for (const column of columns) {
     const { name, label } = column;
     const found = column.own ? own[name] : theirs[name];
+    const quick = typeof found === 'string' ? column.kind.quick?.(found) : null;
+    if (quick) {
+      record[name] = quick.value;
+      text += label + quick.json;
+      continue;
+    }
     // Most members of most records are absent, and absent stays absent unless the kind fills it in.
     const value = found === null || found === undefined ? column.nothing : column.kind.clean(found);
     if (value === null) continue;
@@ -108,9 +114,15 @@ function quoted(value: string): string {
 
 /** Null for what says nothing. */
 function textOf(value: Exclude<Value, string | null>): string | null {
-  if (typeof value !== 'object') return JSON.stringify(value);
-  if (Array.isArray(value)) return value.length === 0 ? null : JSON.stringify(value);
+  if (typeof value !== 'object') return String(value);
+  if (Array.isArray(value)) return value.length === 0 ? null : listOf(value);
   return Object.keys(value).length === 0 ? null : (canonicalize(value) ?? null);
+}
+
+function listOf(values: readonly unknown[]): string {
+  let text = '';
+  for (const value of values) text += `,${typeof value === 'string' ? quoted(value) : JSON.stringify(value)}`;
+  return `[${text.slice(1)}]`;
 }
 
 /** The entry in a canonical text that was stored, with null or nothing for what it does not say. */

@@ -38,20 +38,35 @@ export function shownText(value: string, limit: number = Number.MAX_SAFE_INTEGER
   return text(value, limit) ?? '';
 }
 
-const seen = new Map<string, string>();
-const mostSeen = 4_096;
+/** A text that is safe to keep, and its JSON. */
+export interface Remembered {
+  readonly value: string;
+  readonly json: string;
+}
 
-/** `text`, remembered: who calls and what rule decides are the same strings over and over. */
-export function repeated(value: unknown): string | null {
-  if (typeof value !== 'string') return null;
+const seen = new Map<string, Remembered>();
+const mostSeen = 8_192;
+
+/** `text` and its JSON, remembered: who calls and what rule decides are the same strings over and over. */
+export function remembered(value: string): Remembered {
   const known = seen.get(value);
-  if (known !== undefined) return known;
-  const result = text(value) ?? '';
+  if (known) return known;
+  const clean = text(value) ?? '';
+  const made = { value: clean, json: JSON.stringify(clean) };
   if (value.length <= longest.other) {
     if (seen.size >= mostSeen) seen.clear();
-    seen.set(value, result);
+    seen.set(value, made);
   }
-  return result;
+  return made;
+}
+
+export function repeated(value: unknown): string | null {
+  return typeof value === 'string' ? remembered(value).value : null;
+}
+
+/** `text` of what is harmless as it is; null for all else. */
+export function plainText(value: string): Remembered | null {
+  return value.length <= longest.other && harmless.test(value) ? { value, json: `"${value}"` } : null;
 }
 
 export function names(values: unknown): string[] {
