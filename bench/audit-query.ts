@@ -53,7 +53,7 @@ async function build(): Promise<void> {
   for (let start = 0; start < rows; start += atOnce) {
     const batch = batchOf(entriesFrom(start, Math.min(start + atOnce, rows)));
     db.transaction(() => {
-      for (const row of rowsOf(batch)) insert.run([1, ...row]);
+      for (const { values: row } of rowsOf(batch)) insert.run([1, ...row]);
     });
     while (indexer.waiting() > 0) indexer.step();
   }

@@ -22,6 +22,17 @@ export const textColumns = [
 
 export type TextColumn = (typeof textColumns)[number];
 
+/**
+ * The few that the embedded store keeps beside the text: a trigger, an index of time or of events needs them. All others it reads
+ * from the text, which cannot contradict itself.
+ */
+export const embeddedColumns = ['phase', 'timestamp', 'event'] as const;
+
+/** SQL for a field of an entry in the embedded store. */
+export function embeddedField(name: string): string {
+  return (embeddedColumns as readonly string[]).includes(name) ? name : `(entry ->> '${name}')`;
+}
+
 /** The value of such a column: what the entry says under this name. An empty text says nothing. */
 export function textColumnOf({ record }: Pick<AuditEntry, 'record'>, column: TextColumn): string | null {
   const value = (record as unknown as Readonly<Record<string, unknown>>)[column];

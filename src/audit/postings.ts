@@ -1,5 +1,5 @@
 import type { Db } from '../store/index.ts';
-import { type TextColumn, textColumns } from './columns.ts';
+import type { TextColumn } from './columns.ts';
 import type { AuditFilter } from './query.ts';
 import { isResultClass } from './results.ts';
 
@@ -71,47 +71,49 @@ export function indexedIn(db: Db): Indexed {
   return new Map(rows.map(({ kind, segments }) => [kind as PostingKind | 'time', Number(segments)]));
 }
 
-/** SQL for all text columns of a row as one text, a line each: faster to fetch than twenty values. */
-export const columnsText = textColumns.map((name) => `coalesce(${name}, '')`).join(' || char(10) || ');
+/** What an entry says; null where its text is no JSON, which nobody of ours wrote. */
+export type Said = Readonly<Record<string, unknown>>;
 
-const phaseAt = textColumns.indexOf('phase');
-const timestampAt = textColumns.indexOf('timestamp');
-const columnsOfKinds = postingKinds.map((kind) => {
-  const { common = '', intents = false }: Posted = posted[kind];
-  return { kind, at: textColumns.indexOf(kind), common, intents };
-});
+export function saidBy(entry: string): Said | null {
+  try {
+    return JSON.parse(entry) as Said;
+  } catch {
+    return null;
+  }
+}
 
 /** Where each value stands in one segment, as it is read. */
 export class Places {
-  readonly #byKind = new Map(postingKinds.map((kind) => [kind, new Map<string, string>()]));
+  readonly #kinds = postingKinds.map((kind) => {
+    const { common = '', intents = false }: Posted = posted[kind];
+    return { kind, common, intents, terms: new Map<string, string>() };
+  });
   /** Of timestamps. Null before the first row. */
   span: { readonly oldest: string; readonly newest: string } | null = null;
 
-  /** @param values in the order of `textColumns`, empty for nothing */
-  note(values: readonly string[], place: number): void {
-    const time = values[timestampAt] ?? '';
+  note(said: Said, place: number): void {
+    const time = String(said['timestamp'] ?? '');
     const { oldest, newest } = this.span ?? { oldest: time, newest: time };
     if (!this.span || time < oldest || time > newest) {
       this.span = { oldest: time < oldest ? time : oldest, newest: time > newest ? time : newest };
     }
-    const isIntent = values[phaseAt] === 'intent';
-    for (const { kind, at, common, intents } of columnsOfKinds) {
-      const term = values[at];
-      if (!term || term === common || (isIntent && !intents)) continue;
-      const places = this.#byKind.get(kind);
-      const before = places?.get(term);
-      places?.set(term, before === undefined ? String(place) : `${before},${place}`);
+    const isIntent = said['phase'] === 'intent';
+    for (const { kind, common, intents, terms } of this.#kinds) {
+      const term = said[kind];
+      if (typeof term !== 'string' || term === '' || term === common || (isIntent && !intents)) continue;
+      const before = terms.get(term);
+      terms.set(term, before === undefined ? String(place) : `${before},${place}`);
     }
   }
 
   /** By value, its places with commas between. */
   of(kind: PostingKind): ReadonlyMap<string, string> {
-    return this.#byKind.get(kind) ?? new Map();
+    return this.#kinds.find((one) => one.kind === kind)?.terms ?? new Map();
   }
 
   clear(): void {
     this.span = null;
-    for (const places of this.#byKind.values()) places.clear();
+    for (const { terms } of this.#kinds) terms.clear();
   }
 }
 

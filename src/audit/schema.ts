@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Migrations, Row } from '../store/index.ts';
-import { textColumns } from './columns.ts';
+import { embeddedColumns, textColumns } from './columns.ts';
 import { callFields, eventFields } from './fields.ts';
 import { postingKinds } from './postings.ts';
 import { readEntry } from './record.ts';
@@ -49,8 +49,8 @@ function columnsFromText(): string {
 
 /**
  * `entry` is the canonical text and `hash` the chain up to it: these two are the record. `seq` is the order of commits over
- * all writers; `(writer, position)` is the order of one writer, without gaps. The columns repeat what the entry says, for
- * queries; `audit verify` compares them. `postings`, `segments` and `indexed` are what postings.ts makes of them.
+ * all writers; `(writer, position)` is the order of one writer, without gaps. `phase`, `timestamp` and `event` repeat what the
+ * entry says, for indexes and triggers; `audit verify` compares them. `postings`, `segments` and `indexed` are what postings.ts makes of them.
  * `open_calls` is derived by the writer: the intents that have no outcome (by trigger it would double the cost of an
  * insert). The view `entries` has every field, read from the text.
  * The triggers stop accidents and statements smuggled into this connection; who owns the file can drop them, and
@@ -166,5 +166,38 @@ export const auditMigrations: Migrations = {
     CREATE TRIGGER records_no_delete BEFORE DELETE ON records
       WHEN NOT EXISTS (SELECT 1 FROM removals WHERE writer = OLD.writer AND through >= OLD.position)
       BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;`,
+    // Every other column is read from the text: what stands there once can neither contradict it nor cost each insert its part.
+    `DROP VIEW entries;
+    DROP TRIGGER removals_on_record;
+    DROP TRIGGER records_no_update;
+    DROP TRIGGER records_no_delete;
+    ALTER TABLE records RENAME TO records_before;
+    CREATE TABLE records (
+      seq INTEGER PRIMARY KEY,
+      writer INTEGER NOT NULL REFERENCES writers (id),
+      position INTEGER NOT NULL,
+      hash BLOB NOT NULL,
+      ${embeddedColumns.map((name) => `${name} TEXT`).join(',\n      ')},
+      entry TEXT NOT NULL,
+      UNIQUE (writer, position)
+    ) STRICT;
+    INSERT INTO records (seq, writer, position, hash, ${embeddedColumns.join(', ')}, entry)
+      SELECT seq, writer, position, hash, ${embeddedColumns.join(', ')}, entry FROM records_before;
+    DROP TABLE records_before;
+    CREATE INDEX records_timestamp ON records (timestamp, seq) WHERE phase <> 'intent';
+    CREATE INDEX records_event ON records (event, timestamp, seq) WHERE phase <> 'intent' AND event IS NOT NULL;
+    CREATE TRIGGER records_no_update BEFORE UPDATE ON records
+      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    CREATE TRIGGER records_no_delete BEFORE DELETE ON records
+      WHEN NOT EXISTS (SELECT 1 FROM removals WHERE writer = OLD.writer AND through >= OLD.position)
+      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    CREATE TRIGGER removals_on_record BEFORE INSERT ON removals
+      WHEN NOT EXISTS (SELECT 1 FROM records WHERE phase <> 'intent' AND event = 'audit.removed'
+        AND entry ->> '$.data.through' = NEW.through
+        AND entry ->> '$.data.writer' = (SELECT writer FROM writers WHERE id = NEW.writer))
+      BEGIN SELECT RAISE(ABORT, 'a removal must be on record first'); END;
+    CREATE VIEW entries AS SELECT seq, writer, position, hash, entry,
+      ${fieldNames.map((name) => `entry ->> '${name}' AS ${name}`).join(',\n      ')}
+      FROM records;`,
   ],
 };

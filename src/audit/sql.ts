@@ -26,26 +26,33 @@ export function entryOf(row: Row): StoredEntry {
 type Condition = readonly [sql: string, value: SqlValue | undefined];
 
 /**
- * Conditions on the columns that a filter names. `reason <> 'ok'` and its like are said twice over, in the words of a
+ * Conditions on the fields that a filter names; `field` gives the SQL for one. `reason <> 'ok'` and its like are said twice over, in the words of a
  * partial index: only then do the planners use it.
  */
-export function conditionsOf(filter: AuditFilter): Named {
+export function conditionsOf(filter: AuditFilter, field = (name: string) => name): Named {
   const { result, reason } = filter;
   const conditions: readonly Condition[] = [
     ['timestamp >= :since', filter.since],
     ['timestamp < :until', filter.until],
-    ['client_id = :client', filter.client],
-    ['subject = :subject', filter.subject],
-    ['tool_name = :tool', filter.tool],
-    ['request_id = :requestId', filter.requestId],
-    ['token_id = :tokenId', filter.tokenId],
-    ['arguments_hash = :argumentsHash', filter.argumentsHash],
-    ['organization = :organization', filter.organization],
-    ['address = :address', filter.address],
-    ['server = :server', filter.server],
+    [`${field('client_id')} = :client`, filter.client],
+    [`${field('subject')} = :subject`, filter.subject],
+    [`${field('tool_name')} = :tool`, filter.tool],
+    [`${field('request_id')} = :requestId`, filter.requestId],
+    [`${field('token_id')} = :tokenId`, filter.tokenId],
+    [`${field('arguments_hash')} = :argumentsHash`, filter.argumentsHash],
+    [`${field('organization')} = :organization`, filter.organization],
+    [`${field('address')} = :address`, filter.address],
+    [`${field('server')} = :server`, filter.server],
     ['event IS NOT NULL AND event = :event', filter.event],
-    [reason === 'ok' ? 'reason = :reason' : "reason <> 'ok' AND reason = :reason", reason],
-    [resultCondition(result), result === 'unknown' ? undefined : result],
+    [exceptional(field('reason'), { is: ':reason', common: reason === 'ok', word: 'ok' }), reason],
+    [
+      exceptional(field(isResultClass(result ?? '') ? 'result_class' : 'result'), {
+        is: ':result',
+        common: result === 'success',
+        word: 'success',
+      }),
+      result === 'unknown' ? undefined : result,
+    ],
   ];
   let sql = '';
   const parameters: Record<string, SqlValue> = {};
@@ -57,9 +64,15 @@ export function conditionsOf(filter: AuditFilter): Named {
   return { sql, parameters };
 }
 
-function resultCondition(result: string | undefined): string {
-  const column = isResultClass(result ?? '') ? 'result_class' : 'result';
-  return result === 'success' ? `${column} = :result` : `${column} <> 'success' AND ${column} = :result`;
+interface Wanted {
+  readonly is: string;
+  /** Whether the common word itself is wanted. */
+  readonly common: boolean;
+  readonly word: string;
+}
+
+function exceptional(field: string, { is, common, word }: Wanted): string {
+  return common ? `${field} = ${is}` : `${field} <> '${word}' AND ${field} = ${is}`;
 }
 
 const pageColumns = 'seq, writer, position, entry, hash, timestamp';

@@ -85,7 +85,7 @@ async function nothingIsLeft(before: number, reasons: string[]): Promise<void> {
   const intents = new DatabaseSync(join(test.dataDir, 'audit.db'), { readOnly: true });
   const open = intents
     .prepare(
-      "SELECT count(*) AS n FROM records i WHERE phase = 'intent' AND 1 <> (SELECT count(*) FROM records o WHERE o.phase = 'outcome' AND o.request_id = i.request_id)",
+      "SELECT count(*) AS n FROM entries i WHERE phase = 'intent' AND 1 <> (SELECT count(*) FROM entries o WHERE o.phase = 'outcome' AND o.request_id = i.request_id)",
     )
     .get();
   intents.close();

@@ -93,7 +93,7 @@ export function storedIds(dataDir: string, phase: string): string[] {
   const db = new DatabaseSync(auditFile(dataDir), { readOnly: true });
   try {
     return db
-      .prepare('SELECT request_id FROM records WHERE phase = ? ORDER BY seq')
+      .prepare('SELECT request_id FROM entries WHERE phase = ? ORDER BY seq')
       .all(phase)
       .map((row) => String(row['request_id']));
   } finally {

@@ -98,7 +98,7 @@ const attacks: Readonly<Record<string, { sql: string; kind: string }>> = {
     kind: 'schema',
   },
   'a column that hides a row': {
-    sql: "UPDATE records SET subject = 'nobody' WHERE subject = 'user-1-2'",
+    sql: "UPDATE records SET event = 'nothing.of_note' WHERE event = 'audit.checkpoint'",
     kind: 'column',
   },
   'a time that hides a row': {
@@ -109,8 +109,8 @@ const attacks: Readonly<Record<string, { sql: string; kind: string }>> = {
     sql: "UPDATE records SET phase = 'intent' WHERE seq = 5",
     kind: 'column',
   },
-  'a latency that hides an outlier': {
-    sql: 'UPDATE records SET latency_ms = 1 WHERE seq = 5',
+  'a call that looks like an event': {
+    sql: "UPDATE records SET event = 'audit.checkpoint' WHERE seq = 5",
     kind: 'column',
   },
   'a chain without its name': {

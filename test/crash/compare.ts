@@ -15,7 +15,7 @@ export async function compare(
 ): Promise<{ faults: readonly string[]; orphans: number }> {
   const source = await openAuditSource(store, silentLog);
   const ids = async (condition: string) => {
-    const sql = `SELECT request_id FROM records WHERE ${condition}`;
+    const sql = `SELECT ${source.field('request_id')} AS request_id FROM records WHERE ${condition}`;
     return (await source.run({ sql, parameters: {} })).map((row) => String(row['request_id']));
   };
   const intents = await ids("phase = 'intent'");

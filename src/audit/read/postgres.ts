@@ -41,6 +41,7 @@ export async function postgresSource(options: Pick<PostgresOptions, 'url' | 'log
 export function sourceOf(database: Postgres): AuditSource {
   return {
     place: database.place,
+    field: (name) => name,
     run: (statement) => run(database, statement),
     page: (query, place) => run(database, pageOf(query, place)),
     ofRequest: (requestId, count) =>

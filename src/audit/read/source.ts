@@ -2,7 +2,7 @@ import type { Row, SqlValue } from '../../store/index.ts';
 import type { AuditFilter, AuditQuery, StoredEntry } from '../query.ts';
 import type { Place } from './sqlite-page.ts';
 
-/** One statement that both stores understand: tables and columns have the same names in them. Parameters are `:name`. */
+/** One statement that both stores understand. Parameters are `:name`. */
 export interface Named {
   readonly sql: string;
   readonly parameters: Readonly<Record<string, SqlValue>>;
@@ -15,6 +15,8 @@ export type Mark = ReadonlyMap<string, number>;
 export interface AuditSource {
   /** For people: a file, or host and database. */
   readonly place: string;
+  /** SQL for a field of an entry in the table `records`. */
+  field(name: string): string;
   run(statement: Named): Promise<Row[]>;
   /** One page of a query: rows for `entryOf`. Each store finds them by indexes of its own kind. */
   page(query: AuditQuery, place: Place): Promise<Row[]>;

@@ -1,4 +1,5 @@
 import type { Db, Row, SqlValue } from '../../store/index.ts';
+import { embeddedField } from '../columns.ts';
 import { type Indexed, indexedIn, segmentSize, type Term, termsOf } from '../postings.ts';
 import type { AuditFilter, AuditQuery, StoredEntry } from '../query.ts';
 import { conditionsOf, phaseOf, storedColumns } from '../sql.ts';
@@ -40,12 +41,12 @@ export function rowsOfRequest(db: Db, requestId: string, count: number): Row[] {
     return db
       .prepare(
         `SELECT ${storedColumns} FROM records NOT INDEXED JOIN writers ON writers.id = records.writer
-         WHERE request_id = :requestId AND records.seq IN (
+         WHERE ${embeddedField('request_id')} = :requestId AND records.seq IN (
            SELECT segment * ${segmentSize} + value FROM postings, json_each(places)
            WHERE segment IN (SELECT segment FROM segments WHERE segment < :sealed)
              AND kind = 'request_id' AND term = :requestId
            UNION ALL
-           SELECT seq FROM records NOT INDEXED WHERE seq >= :from AND request_id = :requestId
+           SELECT seq FROM records NOT INDEXED WHERE seq >= :from AND ${embeddedField('request_id')} = :requestId
          ) ORDER BY records.seq LIMIT :count`,
       )
       .all({ requestId, sealed, from: sealed * segmentSize, count });
@@ -143,7 +144,7 @@ function segmentsOf({ db, query, place }: Reading, sealed: number): Segment[] {
 
 /** The wanted columns of a source, under the filter and after the last page, the first `count` of them. */
 function select({ db, query, place }: Reading, { from, where, parameters: own }: Source): Row[] {
-  const { sql, parameters } = conditionsOf(query);
+  const { sql, parameters } = conditionsOf(query, embeddedField);
   const isOldestFirst = query.order === 'oldest';
   const { last, count } = place;
   const beyond = last ? ` AND (timestamp, seq) ${isOldestFirst ? '>' : '<'} (:lastTimestamp, :lastSeq)` : '';

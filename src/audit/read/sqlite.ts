@@ -1,3 +1,4 @@
+import { embeddedField } from '../columns.ts';
 import { openTrail } from '../query.ts';
 import { auditFile } from '../schema.ts';
 import { conditionsOf, entryOf, phaseOf, storedColumns } from '../sql.ts';
@@ -16,6 +17,7 @@ export function sqliteSource(dataDir: string): AuditSource {
   const latest = () => db.prepare('SELECT max(seq) AS seq FROM records').get()?.['seq'];
   return {
     place: auditFile(dataDir),
+    field: embeddedField,
     run: async ({ sql, parameters }) => db.prepare(sql).all(parameters),
     page: async (query, place) => pageRows(db, query, place),
     ofRequest: async (requestId, count) => rowsOfRequest(db, requestId, count),
@@ -23,7 +25,7 @@ export function sqliteSource(dataDir: string): AuditSource {
     /** One writer at a time holds the file's lock, so what commits later has a higher `seq`. */
     async after(from, filter) {
       const range = { after: from.get('') ?? 0, upTo: Number(latest() ?? 0), count: page };
-      const { sql, parameters } = conditionsOf(filter);
+      const { sql, parameters } = conditionsOf(filter, embeddedField);
       const rows = db
         .prepare(
           `SELECT ${storedColumns} FROM records NOT INDEXED JOIN writers ON writers.id = records.writer

@@ -39,7 +39,7 @@ export interface AuditStats {
 /** Different values that are told apart, of each kind; those beyond count for the whole alone. */
 const mostNames = 50_000;
 const page = 5_000;
-const columns = 'client_id, subject, tool_name, result, result_class, reason, latency_ms, timestamp, seq';
+const fields = ['client_id', 'subject', 'tool_name', 'result', 'result_class', 'reason', 'latency_ms'];
 
 /**
  * Counts the calls that ended in a period. Reads each once, by the index of the time, in bounded memory.
@@ -49,7 +49,7 @@ export async function statsOf(source: AuditSource, filter: AuditFilter, top: num
   const counts = new Counts();
   let beyond: Readonly<Record<string, SqlValue>> | null = null;
   for (;;) {
-    const rows = await source.run(pageOfCalls(filter, beyond));
+    const rows = await source.run(pageOfCalls(source, filter, beyond));
     for (const row of rows) counts.add(row);
     const last = rows.at(-1);
     if (rows.length < page || !last) return counts.result(top);
@@ -57,11 +57,16 @@ export async function statsOf(source: AuditSource, filter: AuditFilter, top: num
   }
 }
 
-function pageOfCalls(filter: AuditFilter, beyond: Readonly<Record<string, SqlValue>> | null) {
-  const { sql, parameters } = conditionsOf(filter);
+function pageOfCalls(
+  { field }: AuditSource,
+  filter: AuditFilter,
+  beyond: Readonly<Record<string, SqlValue>> | null,
+) {
+  const { sql, parameters } = conditionsOf(filter, field);
+  const columns = fields.map((name) => `${field(name)} AS ${name}`).join(', ');
   const after = beyond ? ' AND (timestamp, seq) > (:lastTimestamp, :lastSeq)' : '';
   return {
-    sql: `SELECT ${columns} FROM records WHERE phase <> 'intent' AND phase = 'outcome'${sql}${after}
+    sql: `SELECT ${columns}, timestamp, seq FROM records WHERE phase <> 'intent' AND phase = 'outcome'${sql}${after}
           ORDER BY timestamp, seq LIMIT :count`,
     parameters: { ...parameters, ...beyond, count: page },
   };

@@ -1,33 +1,35 @@
 import type { Db, SqlValue, Statement } from '../../store/index.ts';
-import { latencyOf, textColumnOf, textColumns } from '../columns.ts';
+import { embeddedColumns, textColumnOf } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
 
 /** Entries in a row, on their way to the worker: one buffer that changes hands, instead of thousands of strings that are copied twice. */
 export interface Batch {
   /** Position of the first. */
   readonly first: number;
-  /** In UTF-8, for each entry: its hash, latency and columns, a line each, an empty one for nothing; then its text. */
+  /** In UTF-8, for each entry: its hash, request and columns, a line each, an empty one for nothing; then its text. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Where those two end, for each entry. */
   readonly ends: Uint32Array;
 }
 
-/** One entry's values, in the order of `batchColumns`. */
-export type BatchRow = readonly SqlValue[];
+export interface BatchRow {
+  readonly phase: string | null;
+  readonly requestId: string | null;
+  /** For `insertStatement`, after the writer's number. */
+  readonly values: readonly SqlValue[];
+}
 
-export const batchColumns = ['position', 'entry', 'hash', 'latency_ms', ...textColumns] as const;
-
-/** Takes the writer's number and then a `BatchRow`. The text comes as the bytes that it is. */
+/** The text comes as the bytes that it is. */
 export function insertStatement(db: Db): Statement {
-  const values = batchColumns.map((name) => (name === 'entry' ? 'CAST(? AS TEXT)' : '?'));
   return db.prepare(
-    `INSERT INTO records (writer, ${batchColumns.join(', ')}) VALUES (?, ${values.join(', ')})`,
+    `INSERT INTO records (writer, position, entry, hash, ${embeddedColumns.join(', ')})
+     VALUES (?, ?, CAST(? AS TEXT), ?${', ?'.repeat(embeddedColumns.length)})`,
   );
 }
 
-const linesOfEntry = textColumns.length + 2;
-/** Most entries have a few hundred bytes beside their text. */
-const roomForColumns = 600;
+const linesOfEntry = embeddedColumns.length + 2;
+/** Most entries have this many bytes beside their text. */
+const roomForColumns = 250;
 
 export function batchOf(entries: readonly AuditEntry[]): Batch {
   let room = 0;
@@ -60,8 +62,8 @@ function larger(bytes: Buffer<ArrayBuffer>, needed: number): Buffer<ArrayBuffer>
 }
 
 function columnsOf(entry: AuditEntry): string {
-  let lines = `${entry.hash}\n${latencyOf(entry) ?? ''}`;
-  for (const column of textColumns) lines += `\n${textColumnOf(entry, column) ?? ''}`;
+  let lines = `${entry.hash}\n${textColumnOf(entry, 'request_id') ?? ''}`;
+  for (const column of embeddedColumns) lines += `\n${textColumnOf(entry, column) ?? ''}`;
   return lines;
 }
 
@@ -71,16 +73,15 @@ export function* rowsOf({ first, bytes, ends }: Batch): Generator<BatchRow> {
   let start = 0;
   for (let at = 0; at < ends.length; at += 2) {
     const [middle = 0, end = 0] = [ends[at], ends[at + 1]];
-    const [hash = '', latency, ...columns] = all.toString('utf8', start, middle).split('\n');
+    const [hash = '', requestId, ...columns] = all.toString('utf8', start, middle).split('\n');
     // The trail makes every value neutral, so this never holds; if it ever did, values would move to another column.
     if (columns.length + 2 !== linesOfEntry) throw new Error('a value of an audit entry has a newline');
-    yield [
-      first + at / 2,
-      all.subarray(middle, end),
-      Buffer.from(hash, 'hex'),
-      latency ? Number(latency) : null,
-      ...columns.map((value) => value || null),
-    ];
+    const values = columns.map((value) => value || null);
+    yield {
+      phase: values[0] ?? null,
+      requestId: requestId || null,
+      values: [first + at / 2, all.subarray(middle, end), Buffer.from(hash, 'hex'), ...values],
+    };
     start = end;
   }
 }

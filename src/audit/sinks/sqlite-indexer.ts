@@ -1,11 +1,11 @@
 import type { Db, Statement } from '../../store/index.ts';
 import {
-  columnsText,
   forgetRemoved,
   indexedIn,
   Places,
   type PostingKind,
   postingKinds,
+  saidBy,
   segmentSize,
 } from '../postings.ts';
 
@@ -30,7 +30,7 @@ export class Indexer {
   constructor(db: Db) {
     this.#db = db;
     this.#read = db.prepare(
-      `SELECT seq, ${columnsText} AS columns FROM records NOT INDEXED
+      `SELECT seq, entry FROM records NOT INDEXED
        WHERE seq >= :from AND seq < :to ORDER BY seq LIMIT ${rowsAtOnce}`,
     );
     this.#last = db.prepare('SELECT max(seq) AS seq FROM records');
@@ -57,8 +57,9 @@ export class Indexer {
 
   #readSome(to: number): void {
     const rows = this.#read.all({ from: this.#seq, to });
-    for (const { seq, columns } of rows) {
-      this.#places.note(String(columns).split('\n'), Number(seq) - this.#segment * segmentSize);
+    for (const { seq, entry } of rows) {
+      const said = saidBy(String(entry));
+      if (said) this.#places.note(said, Number(seq) - this.#segment * segmentSize);
     }
     // There may be gaps: retention removes rows.
     this.#seq = rows.length < rowsAtOnce ? to : Number(rows.at(-1)?.['seq']) + 1;

@@ -4,7 +4,7 @@ import { messageOf } from '../../base/index.ts';
 import { type Db, openDb, type Statement } from '../../store/index.ts';
 import { auditMigrations } from '../schema.ts';
 import type { ChainHead, Opened, WriterHead } from './sink.ts';
-import { type Batch, batchColumns, insertStatement, rowsOf } from './sqlite-batch.ts';
+import { type Batch, insertStatement, rowsOf } from './sqlite-batch.ts';
 import { Indexer } from './sqlite-indexer.ts';
 
 export interface WorkerSettings {
@@ -136,9 +136,6 @@ interface Statements {
   readonly closeCall: Statement;
 }
 
-const phaseAt = batchColumns.indexOf('phase');
-const requestAt = batchColumns.indexOf('request_id');
-
 function prepare(db: Db): Statements {
   return {
     record: insertStatement(db),
@@ -159,11 +156,10 @@ interface Append {
 function append({ db, insert, writer, batch }: Append): WorkerAnswer {
   try {
     db.transaction(() => {
-      for (const row of rowsOf(batch)) {
-        insert.record.run([writer, ...row]);
-        const [phase, id = null] = [row[phaseAt], row[requestAt]];
-        if (phase === 'intent') insert.openCall.run([id]);
-        else if (phase === 'outcome') insert.closeCall.run([id]);
+      for (const { phase, requestId, values } of rowsOf(batch)) {
+        insert.record.run([writer, ...values]);
+        if (phase === 'intent') insert.openCall.run([requestId]);
+        else if (phase === 'outcome') insert.closeCall.run([requestId]);
       }
     });
     return { kind: 'appended' };

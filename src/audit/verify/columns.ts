@@ -1,17 +1,17 @@
 import type { Db, Row } from '../../store/index.ts';
-import { textColumns } from '../columns.ts';
+import { embeddedColumns } from '../columns.ts';
 import {
-  columnsText,
   type Indexed,
   indexedIn,
   Places,
   type PostingKind,
   postingKinds,
+  saidBy,
   segmentSize,
 } from '../postings.ts';
 
 /** What `ColumnCheck` reads of a row. */
-export const checkedColumns = `seq, latency_ms, ${columnsText} AS columns`;
+export const checkedColumns = ['seq', ...embeddedColumns].join(', ');
 
 type Find = (kind: 'column' | 'index', message: string) => void;
 
@@ -41,10 +41,10 @@ export class ColumnCheck {
     this.#segment = segment;
     const said = saidBy(String(row['entry']));
     if (!said) return; // no JSON: the chain says so
-    if (row['columns'] !== said.texts.join('\n') || row['latency_ms'] !== said.latency) {
+    if (embeddedColumns.some((name) => row[name] !== (said[name] ?? null))) {
       this.#find('column', `row ${seq} has a column that says something else than its entry`);
     }
-    this.#places.note(said.texts, seq - segment * segmentSize);
+    this.#places.note(said, seq - segment * segmentSize);
   }
 
   /** Compares the segment that was read last. */
@@ -98,20 +98,5 @@ function holdsAll(found: string, places: string): boolean {
     return places.split(',').every((place) => known.has(Number(place)));
   } catch {
     return false;
-  }
-}
-
-/** The columns as the text has them, in the order of `textColumns`, empty for nothing. Null where the text is no JSON. */
-function saidBy(entry: string): { texts: string[]; latency: number | null } | null {
-  try {
-    const said = JSON.parse(entry) as Record<string, unknown>;
-    const texts = textColumns.map((name) => {
-      const value = said[name];
-      return typeof value === 'string' ? value : '';
-    });
-    const latency = said['latency_ms'];
-    return { texts, latency: typeof latency === 'number' ? latency : null };
-  } catch {
-    return null;
   }
 }
