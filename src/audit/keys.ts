@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, messageOf, OperationError, timestamp } from '../base/index.ts';
+import { type Clock, messageOf, OperationError, readJson, timestamp } from '../base/index.ts';
 import { makePrivateDirectory } from '../store/index.ts';
 import { formatVerifierKey, type VerifierKey, verifierKeyOf } from './note.ts';
 
@@ -96,7 +96,7 @@ function newHashing(clock: Clock): KeyFile['hashing'][number] {
 
 function readKeyFile(file: string): KeyFile {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as KeyFile;
+    return readJson(readFileSync(file, 'utf8')) as KeyFile;
   } catch (error) {
     throw new OperationError(`cannot read the keys of the audit trail ${file}: ${reasonOf(error)}`, {
       hint: 'restore it from a backup: without it nothing can be verified, and hashes of arguments tell nothing',

@@ -1,4 +1,4 @@
-import { isSecretName, neutralText, redact } from '../base/index.ts';
+import { isSecretName, neutralText, readJson, redact } from '../base/index.ts';
 
 // One value of an entry each: bounded, neutral, free of what looks like a credential, and of the declared type whatever
 // was passed, since one value that the store refuses would hold up all that follow.
@@ -123,7 +123,7 @@ export function captured(value: unknown): string | null {
 
 function isCleanJson(value: string): boolean {
   try {
-    return neutralText(value, longestExcerpt) === value && isClean(JSON.parse(value));
+    return neutralText(value, longestExcerpt) === value && isClean(readJson(value));
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/index.ts';
+import { type Clock, readJson } from '../base/index.ts';
 import type { Db, Row } from '../store/index.ts';
 import { otherIssuers, type RevocationKind, revocationKeptMs, writeRevocation } from './revocation.ts';
 
@@ -107,7 +107,7 @@ export function createGrantStore(db: Db, clock: Clock): GrantStore {
 }
 
 function grantOf(row: Row): GrantedAccess {
-  const { resources } = JSON.parse(String(row['payload'])) as { resources?: Record<string, string> };
+  const { resources } = readJson(String(row['payload'])) as { resources?: Record<string, string> };
   return {
     id: String(row['id']),
     clientId: String(row['client_id']),

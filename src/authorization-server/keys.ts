@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, hkdfSync } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JSONWebKeySet, JWK } from 'jose';
-import { type Clock, messageOf, OperationError, randomToken } from '../base/index.ts';
+import { type Clock, messageOf, OperationError, randomToken, readJson } from '../base/index.ts';
 
 const rotateAfterMs = 90 * 24 * 3_600_000;
 
@@ -126,7 +126,7 @@ function read(path: string): KeyFile {
     });
   }
   try {
-    const keys = JSON.parse(readFileSync(path, 'utf8')) as KeyFile;
+    const keys = readJson(readFileSync(path, 'utf8')) as KeyFile;
     if (!isKeyFile(keys)) throw new Error('members are missing');
     return keys;
   } catch (error) {

@@ -1,3 +1,4 @@
+import { readJson } from '../base/index.ts';
 import { type RedisConnection, redisScript } from '../store/index.ts';
 import type { Denial } from './denials.ts';
 
@@ -76,7 +77,7 @@ function written({ kind, id, issuer, revokedAt, expiresAt }: Denial): string {
 function denialIn(text: string): Denial | null {
   if (!text.startsWith('[')) return null;
   try {
-    const [kind, id, issuer, revokedAt, expiresAt] = JSON.parse(text) as unknown[];
+    const [kind, id, issuer, revokedAt, expiresAt] = readJson(text) as unknown[];
     const isOurs =
       ['jti', 'grant', 'client', 'subject'].includes(String(kind)) &&
       [id, issuer].every((one) => typeof one === 'string' && one !== '') &&

@@ -10,6 +10,7 @@ export {
   OperationError,
 } from './errors.ts';
 export { uuidv7 } from './ids.ts';
+export { readJson, type Span, withNames } from './json.ts';
 export { type Log, silentLog } from './log.ts';
 export { neutralJson, neutralLine, neutralLines, neutralText } from './neutral.ts';
 export { isSecretName, redact, redactFields } from './redact.ts';

@@ -1,3 +1,4 @@
+import { readJson } from '../base/index.ts';
 import type { ProbeAnswer, ProbeRequest } from '../outbound/index.ts';
 
 /** What was asked and what came. Everything below `answer` is the server's word: hostile until shown through `evidence.ts`. */
@@ -30,7 +31,7 @@ export function documentOf(exchange: Exchange): Readonly<Record<string, unknown>
 
 export function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return readJson(text);
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { readJson } from '../base/index.ts';
 import { isRecord } from './exchange.ts';
 
 /** Somebody decided to live with a finding, for a reason, until a day. */
@@ -15,7 +16,7 @@ export function readSuppressions(
 ): Suppression[] | { faults: string[] } {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = readJson(text);
   } catch {
     return { faults: ['the file is not JSON'] };
   }

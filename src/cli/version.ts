@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { readJson } from '../base/index.ts';
 
 /** As the package says. */
 export function version(): string {
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return String((JSON.parse(manifest) as { version?: unknown }).version);
+  return String((readJson(manifest) as { version?: unknown }).version);
 }

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { readJson } from '../base/index.ts';
 import type { AuditorKey } from './config.ts';
 
 // `audit.auditorKey`: what it encrypts the gateway cannot read back, so only the public half may be here.
@@ -58,7 +59,7 @@ function fromJwk(text: string): KeyObject | Fault {
 
 function objectIn(text: string): Record<string, string> | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = readJson(text);
     return typeof value === 'object' && value !== null ? (value as Record<string, string>) : null;
   } catch {
     return null;

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
-import { Secret } from '../base/index.ts';
+import { readJson, Secret } from '../base/index.ts';
 import type { IssuerConfig } from './config.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig, SecretReference } from './schema.ts';
@@ -151,7 +151,7 @@ export function privateKeyFault(text: string): { readonly message: string; reado
   try {
     const isJwk = text.trimStart().startsWith('{');
     const key = isJwk
-      ? createPrivateKey({ key: JSON.parse(text) as Record<string, unknown>, format: 'jwk' })
+      ? createPrivateKey({ key: readJson(text) as Record<string, unknown>, format: 'jwk' })
       : createPrivateKey(text);
     const kind = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? '';
     if (['rsa', 'prime256v1', 'secp384r1', 'ed25519'].includes(kind)) return null;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Secret } from '../base/index.ts';
+import { readJson, Secret } from '../base/index.ts';
 import type { EnterpriseIssuerConfig, MachinesConfig, RegisteredClientConfig } from './config.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig, SecretReference } from './schema.ts';
@@ -165,7 +165,7 @@ export function jwksFault(text: string): { readonly message: string; readonly hi
 
 function readKeys(text: string): Record<string, unknown>[] | null {
   try {
-    const { keys } = JSON.parse(text) as { keys?: unknown };
+    const { keys } = readJson(text) as { keys?: unknown };
     if (!Array.isArray(keys)) return null;
     return keys.every((key) => typeof key === 'object' && key !== null) ? keys : null;
   } catch {

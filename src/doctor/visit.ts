@@ -1,4 +1,4 @@
-import { type Clock, messageOf } from '../base/index.ts';
+import { type Clock, messageOf, readJson } from '../base/index.ts';
 import type { OutboundExchange } from '../outbound/index.ts';
 
 export interface VisitRequest {
@@ -69,7 +69,7 @@ export function createVisitor({ exchange, trust, clock }: VisitorOptions): Visit
 
 function objectOf(text: string): Visited['document'] {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = readJson(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : null;

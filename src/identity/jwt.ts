@@ -1,4 +1,4 @@
-import { isRefusal } from '../base/index.ts';
+import { isRefusal, readJson } from '../base/index.ts';
 import { parseJson } from '../protocol/index.ts';
 
 /** What a token looks like, before anything of it is believed. */
@@ -35,7 +35,7 @@ export function readJwt(token: string): Reading {
 
 function looksLikeHeader(part: string): boolean {
   try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    const value: unknown = readJson(Buffer.from(part, 'base64url').toString('utf8'));
     return typeof value === 'object' && value !== null;
   } catch {
     return false;

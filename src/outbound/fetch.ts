@@ -1,6 +1,7 @@
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Agent, Dispatcher } from 'undici';
+import { readJson } from '../base/index.ts';
 import { isPublicAddress } from './address.ts';
 import { OutboundError } from './error.ts';
 import { publicLookup } from './lookup.ts';
@@ -41,7 +42,7 @@ export function createOutbound(): Outbound {
       const url = checkedUrl(wanted);
       const body = await read(url, wanted, await way());
       try {
-        return JSON.parse(body) as unknown;
+        return readJson(body);
       } catch {
         throw new OutboundError(`${url.host} did not answer with JSON`);
       }

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { messageOf, OperationError } from '../base/index.ts';
+import { messageOf, OperationError, readJson } from '../base/index.ts';
 import { isObject, type Json } from '../protocol/index.ts';
 import { type Definition, isUnreadable, readDefinition } from './definition.ts';
 
@@ -41,7 +41,7 @@ export function readLock(file: string): LockedPins {
 }
 
 export function parseLock(text: string): LockedPins {
-  const json = JSON.parse(text) as Json;
+  const json = readJson(text) as Json;
   if (!isObject(json) || json['version'] !== version || !isObject(json['servers'])) {
     throw new Error(`it is no lock file of version ${version}`);
   }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { readJson } from '../base/index.ts';
 import { type Db, type Migrations, openDb, type Row } from '../store/index.ts';
 import { type Definition, definitionHash } from './definition.ts';
 import type { Finding } from './finding.ts';
@@ -103,7 +104,7 @@ export class PinStore {
       ...placeOf(row),
       caller: String(row['caller']),
       definition: row['definition'] === null ? null : definitionOf(row),
-      findings: JSON.parse(String(row['findings'])) as Finding[],
+      findings: readJson(String(row['findings'])) as Finding[],
       at: String(row['at']),
     }));
   }
@@ -203,5 +204,10 @@ function placeOf(row: Row): { server: string; tool: string } {
 
 function definitionOf(row: Row): Definition {
   const text = String(row['definition']);
-  return { name: String(row['tool']), text, hash: definitionHash(text), tool: JSON.parse(text) };
+  return {
+    name: String(row['tool']),
+    text,
+    hash: definitionHash(text),
+    tool: readJson(text) as Definition['tool'],
+  };
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '../base/index.ts';
+import { messageOf, readJson } from '../base/index.ts';
 import type { Json, JsonObject } from '../protocol/index.ts';
 import type { ToolFacts } from './decision.ts';
 import { type CompiledSchema, compileSchema, SchemaFault } from './schema/index.ts';
@@ -67,7 +67,7 @@ export function createArgumentsCheck(tell: (finding: SchemaFinding) => void): Ar
 
 function compile(text: string): Compiled {
   try {
-    return compileSchema(JSON.parse(text) as Json);
+    return compileSchema(readJson(text) as Json);
   } catch (error) {
     // Anything else is a schema that is nested too deeply for us to read.
     return { fault: error instanceof SchemaFault ? messageOf(error) : 'cannot be read' };

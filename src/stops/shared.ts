@@ -1,3 +1,4 @@
+import { readJson } from '../base/index.ts';
 import { type RedisConnection, redisScript } from '../store/index.ts';
 import { readAll, type StopPlace, type StopReading } from './place.ts';
 import { readStop } from './stop.ts';
@@ -29,7 +30,7 @@ export function sharedStops(redis: RedisConnection): StopPlace {
       believed = 0;
       const values = (await redis.call('HVALS', key)) as string[];
       const texts = values.filter((value) => !/^\d+$/.test(value));
-      const reading = readAll(texts, (text) => readStop(JSON.parse(text)));
+      const reading = readAll(texts, (text) => readStop(readJson(text)));
       last = { version, reading };
       return reading;
     },

@@ -8,7 +8,7 @@ import {
   importJWK,
   type JWK,
 } from 'jose';
-import { messageOf, OperationError } from '../../base/index.ts';
+import { messageOf, OperationError, readJson } from '../../base/index.ts';
 import type { AuditorKey } from '../../config/index.ts';
 import type { JsonObject } from '../../protocol/index.ts';
 
@@ -84,7 +84,7 @@ const notPrivate = new OperationError('this is no private key of an auditor', {
 function privateKeyIn(text: string): KeyObject {
   try {
     return /^\s*\{/.test(text)
-      ? createPrivateKey({ key: JSON.parse(text) as Record<string, string>, format: 'jwk' })
+      ? createPrivateKey({ key: readJson(text) as Record<string, string>, format: 'jwk' })
       : createPrivateKey(text);
   } catch {
     throw notPrivate;
@@ -118,7 +118,7 @@ export async function openSealed(jwe: string, belonging: Belonging, keys: Audito
     }
     return {
       opened: true,
-      content: JSON.parse(Buffer.from(plaintext).toString('utf8')) as Sealed,
+      content: readJson(Buffer.from(plaintext).toString('utf8')) as Sealed,
       keyId: kid,
     };
   } catch (error) {

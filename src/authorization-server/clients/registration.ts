@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../../base/index.ts';
+import { type Clock, readJson } from '../../base/index.ts';
 import { addressGroup } from '../../limits/index.ts';
 import type { Db } from '../../store/index.ts';
 import { Throttle } from '../accounts/index.ts';
@@ -73,7 +73,7 @@ export function createRegistrationGate(options: RegistrationOptions): Registrati
 
 function parseObject(body: Buffer): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(body.toString('utf8'));
+    const value: unknown = readJson(body.toString('utf8'));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : null;

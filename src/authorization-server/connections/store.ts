@@ -1,4 +1,4 @@
-import { type Clock, Secret } from '../../base/index.ts';
+import { type Clock, readJson, Secret } from '../../base/index.ts';
 import type { Db } from '../../store/index.ts';
 import type { Vault } from '../../upstream/index.ts';
 import type { UpstreamTokens } from './provider.ts';
@@ -92,6 +92,6 @@ function written({ access, refresh, expiresAt }: UpstreamTokens): Secret {
 
 /** What was opened is what we wrote: nobody else has the key. */
 function read(secret: Secret): UpstreamTokens {
-  const [access, refresh, expiresAt] = JSON.parse(secret.reveal()) as [string, string | null, number | null];
+  const [access, refresh, expiresAt] = readJson(secret.reveal()) as [string, string | null, number | null];
   return { access: new Secret(access), refresh: refresh === null ? null : new Secret(refresh), expiresAt };
 }

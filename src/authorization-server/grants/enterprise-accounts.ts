@@ -1,4 +1,4 @@
-import { type Clock, sha256Hex, uuidv7 } from '../../base/index.ts';
+import { type Clock, readJson, sha256Hex, uuidv7 } from '../../base/index.ts';
 import type { Db } from '../../store/index.ts';
 import { type Account, type AccountStore, defaultOrganization } from '../accounts/index.ts';
 import type { Audit } from '../events.ts';
@@ -50,7 +50,7 @@ export function createEnterpriseAccounts({
   const older = (digest: string): string | null | undefined => {
     const row = findOlder.get({ id: digest });
     if (row === undefined) return undefined;
-    const { account } = JSON.parse(String(row['payload'])) as { account: string };
+    const { account } = readJson(String(row['payload'])) as { account: string };
     return accounts.byId(account)?.id ?? null;
   };
   const provision = (identity: EnterpriseIdentity, digest: string): string => {

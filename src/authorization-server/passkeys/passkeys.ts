@@ -1,5 +1,5 @@
 import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
-import { type Clock, type Log, messageOf } from '../../base/index.ts';
+import { type Clock, type Log, messageOf, readJson } from '../../base/index.ts';
 import type { Db } from '../../store/index.ts';
 import type { Account, AccountStore } from '../accounts/index.ts';
 import type { Tickets } from '../tickets.ts';
@@ -170,7 +170,7 @@ async function attempted<T>({ log }: PasskeysOptions, verify: () => Promise<T>):
 function parsed<T>(text: string): T | null {
   if (text.length > maximumResponseLength) return null;
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = readJson(text);
     return typeof value === 'object' && value !== null ? (value as T) : null;
   } catch {
     return null;

@@ -1,5 +1,5 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
-import type { Clock } from '../../base/index.ts';
+import { type Clock, readJson } from '../../base/index.ts';
 import type { Db, Row } from '../../store/index.ts';
 import { refreshGraceSeconds } from '../options.ts';
 import { type Concealment, createConcealment } from './concealment.ts';
@@ -163,7 +163,7 @@ function payloadOf(
   { concealment, now }: { concealment: Concealment; now: number },
 ): AdapterPayload | undefined {
   if (row['expires_at'] !== null && Number(row['expires_at']) <= now) return undefined;
-  const stored = JSON.parse(String(row['payload'])) as AdapterPayload;
+  const stored = readJson(String(row['payload'])) as AdapterPayload;
   const payload = concealment.reveal(String(row['kind']), id, stored);
   if (row['consumed_at'] !== null && !isWithinGrace(row, now)) {
     payload.consumed = Math.floor(Number(row['consumed_at']) / 1000);
@@ -177,7 +177,7 @@ function payloadOf(
  */
 function isWithinGrace(row: Row, now: number): boolean {
   if (row['kind'] !== 'RefreshToken' || row['consumed_at'] === null) return false;
-  const bound = (JSON.parse(String(row['payload'])) as AdapterPayload).jkt !== undefined;
+  const bound = (readJson(String(row['payload'])) as AdapterPayload).jkt !== undefined;
   const age = now - Number(row['consumed_at']);
   return !bound && age >= 0 && age <= refreshGraceSeconds * 1000 && Number(row['reuses']) < graceReuses;
 }

@@ -1,4 +1,4 @@
-import { Secret } from '../../base/index.ts';
+import { readJson, Secret } from '../../base/index.ts';
 import { notTested, type Probe } from '../probe.ts';
 import { forged } from '../tokens/forge.ts';
 import { goodTokenWorks } from '../tokens/good.ts';
@@ -44,7 +44,7 @@ function flip(text: string, at: number): string {
 /** The same claims with a longer life. */
 function widened(payload: string): string | null {
   try {
-    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+    const claims = readJson(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
     const exp = typeof claims['exp'] === 'number' ? claims['exp'] + 86_400 : claims['exp'];
     return Buffer.from(JSON.stringify({ ...claims, exp, sub: 'admin' })).toString('base64url');
   } catch {

@@ -1,3 +1,4 @@
+import { readJson } from '../../base/index.ts';
 import {
   type AllowedTool,
   type Declared,
@@ -80,7 +81,7 @@ export function toolsOf(given: Given): AllowedTool[] {
   return (given.list('tool') ?? []).map((text) => {
     const [name = '', json] = text.split(/=(.*)/s);
     try {
-      const args: unknown = JSON.parse(json ?? '{}');
+      const args: unknown = readJson(json ?? '{}');
       if (typeof args === 'object' && args !== null && !Array.isArray(args))
         return { name, args: { ...args } };
     } catch {}

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { OpenedArguments, StoredRecord } from '../../audit/index.ts';
-import { OperationError } from '../../base/index.ts';
+import { OperationError, readJson } from '../../base/index.ts';
 import { auditStoreOf, openStore } from '../audit-store.ts';
 import {
   type CommandBody,
@@ -130,7 +130,7 @@ const mostRemembered = 1_000;
 /** Null for what holds nothing encrypted. Whoever wrote the file could have put anything there. */
 function recordIn(line: string): StoredRecord | null {
   try {
-    const value = JSON.parse(line) as StoredRecord;
+    const value = readJson(line) as StoredRecord;
     const { request_id, server, timestamp, capture } = value;
     const fits = [request_id, server, timestamp].every((one) => typeof one === 'string');
     return fits && capture === 'encrypted' && typeof value.arguments === 'string' ? value : null;

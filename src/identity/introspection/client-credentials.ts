@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import * as oauth from 'oauth4webapi';
-import type { Secret } from '../../base/index.ts';
+import { readJson, type Secret } from '../../base/index.ts';
 
 /** How we prove ourselves at an endpoint of an issuer. One of the two. */
 export interface ClientCredentials {
@@ -39,7 +39,7 @@ export function clientAuthentication(
 }
 
 function signingKey(text: string): oauth.PrivateKey {
-  const jwk = text.trimStart().startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : null;
+  const jwk = text.trimStart().startsWith('{') ? (readJson(text) as Record<string, unknown>) : null;
   const key = jwk ? createPrivateKey({ key: jwk, format: 'jwk' }) : createPrivateKey(text);
   const kind = key.asymmetricKeyDetails?.namedCurve ?? key.asymmetricKeyType ?? '';
   const algorithm = algorithms[kind];

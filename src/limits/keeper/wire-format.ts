@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { readJson } from '../../base/index.ts';
 import type { Admitted, LimitDemand, LimitLayer, LimitRefused } from '../limiter.ts';
 import { refusedFor } from '../limiter.ts';
 
@@ -36,7 +37,7 @@ export function questionLine(id: number, demands: readonly LimitDemand[]): strin
 
 /** @throws TypeError for what is no question */
 export function readQuestion(line: string): Question {
-  const found: unknown = JSON.parse(line);
+  const found: unknown = readJson(line);
   if (!Array.isArray(found) || !Number.isSafeInteger(found[0]) || !Array.isArray(found[1]))
     throw new TypeError();
   if (found[1].length > mostDemands) throw new TypeError();
@@ -65,7 +66,7 @@ export function answerLine(id: number, verdict: Verdict, demands: readonly Limit
 }
 
 export function readAnswer(line: string): readonly [id: number, ...rest: number[]] {
-  const found: unknown = JSON.parse(line);
+  const found: unknown = readJson(line);
   if (!Array.isArray(found) || !found.every(Number.isFinite)) throw new TypeError();
   return found as [number, ...number[]];
 }

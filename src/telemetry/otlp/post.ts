@@ -1,4 +1,4 @@
-import type { Clock, Secret } from '../../base/index.ts';
+import { type Clock, readJson, type Secret } from '../../base/index.ts';
 import { type Outbound, retryAfterMs, revealed } from '../../outbound/index.ts';
 
 /** A collector, as the operator names it. */
@@ -57,7 +57,7 @@ export async function postOtlp(
  */
 export function rejectedIn(body: string, member: string, most: number): number {
   try {
-    const { partialSuccess } = JSON.parse(body) as { partialSuccess?: Record<string, unknown> };
+    const { partialSuccess } = readJson(body) as { partialSuccess?: Record<string, unknown> };
     const rejected = Number(partialSuccess?.[member] ?? 0); // int64: a string in proto3 JSON
     return Number.isInteger(rejected) ? Math.min(Math.max(rejected, 0), most) : 0;
   } catch {

@@ -1,3 +1,4 @@
+import { readJson } from '../../base/index.ts';
 import { editMeta, editObject, isObjectText, rawMember } from '../../protocol/index.ts';
 import type { UpstreamFailure } from '../upstream.ts';
 import type { Answer } from './answer.ts';
@@ -188,7 +189,7 @@ function progressTokenOf(incoming: IncomingRequest): string | null {
 /** A `server/discover` result without the capabilities that a shared child cannot offer. */
 function withoutPersonalIn(result: string): string {
   const capabilities = rawMember(result, 'capabilities');
-  const parsed: unknown = capabilities === null ? null : JSON.parse(capabilities);
+  const parsed: unknown = capabilities === null ? null : readJson(capabilities);
   if (!isJsonObject(parsed as never)) return result;
   return editObject(result, { set: [['capabilities', JSON.stringify(withoutPersonal(parsed as never))]] });
 }

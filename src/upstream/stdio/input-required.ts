@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { readJson } from '../../base/index.ts';
 import { isObjectText, type JsonObject, rawMember } from '../../protocol/index.ts';
 import type { Answer } from './answer.ts';
 import { type ChildMessage, isJsonObject, objectAt } from './child-message.ts';
@@ -59,7 +60,7 @@ export async function askForInput(question: InputQuestion): Promise<[string, str
 
 function ask({ session, answer, timeoutMs }: InputQuestion, request: string): Promise<ClientAnswer | null> {
   const params = rawMember(request, 'params');
-  const method: unknown = JSON.parse(rawMember(request, 'method') ?? 'null');
+  const method: unknown = readJson(rawMember(request, 'method') ?? 'null');
   return new Promise((resolve) => {
     const id = session.requests.ask({
       method: String(method),
