@@ -1,6 +1,7 @@
 import type { Pool, PoolClient, QueryResult } from 'pg';
 import { type Log, messageOf, OperationError, type Secret } from '../base/index.ts';
 import type { Row } from './db.ts';
+import { type Copy, copyIn } from './postgres-copy.ts';
 
 /** Arrays become PostgreSQL arrays: one parameter for a whole column of a batch. */
 export type PgValue = null | number | bigint | string | Uint8Array | boolean | readonly (string | null)[];
@@ -21,6 +22,8 @@ export interface Postgres extends PgQueries {
   readonly place: string;
   /** Runs `work` in one transaction on one connection; rolls back if it rejects. */
   transaction<T>(work: (queries: PgQueries) => Promise<T>): Promise<T>;
+  /** Runs statements with a COPY, as one transaction, in two round trips. @returns how many rows were copied */
+  copy(copy: Copy): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -59,7 +62,8 @@ export async function connectPostgres(options: PostgresOptions): Promise<Postgre
   return {
     place: postgresPlace(url),
     query: (sql, parameters = []) => run(pool, sql, parameters),
-    transaction: (work) => inTransaction(pool, work),
+    transaction: (work) => withClient(pool, (client) => inTransaction(client, work)),
+    copy: (copy) => withClient(pool, (client) => copyIn(client, copy)),
     close: () => pool.end(),
   };
 }
@@ -94,20 +98,28 @@ async function run(on: Pool | PoolClient, sql: string, parameters: readonly unkn
   return { rows, count: rowCount ?? 0 };
 }
 
-async function inTransaction<T>(pool: Pool, work: (queries: PgQueries) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  // While it is taken out of the pool, its errors come here; the statement that runs rejects with the same.
-  const broken = () => {};
-  client.on('error', broken);
-  let failure: Error | undefined;
+async function inTransaction<T>(client: PoolClient, work: (queries: PgQueries) => Promise<T>): Promise<T> {
   try {
     await client.query('BEGIN');
     const result = await work({ query: (sql, parameters = []) => run(client, sql, parameters) });
     await client.query('COMMIT');
     return result;
   } catch (error) {
-    failure = error instanceof Error ? error : new Error(messageOf(error));
     await client.query('ROLLBACK').catch(() => {});
+    throw error;
+  }
+}
+
+async function withClient<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  // While it is taken out of the pool, its errors come here; the statement that runs rejects with the same.
+  const broken = () => {};
+  client.on('error', broken);
+  let failure: Error | undefined;
+  try {
+    return await work(client);
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(messageOf(error));
     throw error;
   } finally {
     client.off('error', broken);

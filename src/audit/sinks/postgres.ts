@@ -1,6 +1,6 @@
 import { type Log, OperationError, type Secret } from '../../base/index.ts';
-import { connectPostgres, migratePostgres, type Postgres } from '../../store/index.ts';
-import { latencyOf, linesOf, textColumnOf, textColumns } from '../columns.ts';
+import { connectPostgres, copyField, migratePostgres, type Postgres } from '../../store/index.ts';
+import { latencyOf, textColumnOf, textColumns } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
 import { pgAuditMigrations, preparePartitions } from '../postgres-schema.ts';
 import type { AuditSink, ChainHead } from './sink.ts';
@@ -15,7 +15,7 @@ export interface PostgresSinkOptions {
 }
 
 /**
- * PostgreSQL: one statement for a batch, so one round trip and one commit (`synchronous_commit` is on). Replicas write
+ * PostgreSQL: one COPY for a batch, in one transaction and one commit (`synchronous_commit` is on). Replicas write
  * side by side, a chain each.
  */
 export function postgresSink(options: PostgresSinkOptions): AuditSink {
@@ -85,56 +85,65 @@ async function takeChain(database: Postgres, writer: string): Promise<{ chain: C
   });
 }
 
-const columns = ['entry', 'hash', 'latency_ms', ...textColumns];
+const appendedColumns = `writer, position, hash, latency_ms, ${textColumns.join(', ')}, entry`;
 
-/** The column in a parameter: a line each, an empty one for null. Values have no newline: `linesOf` sees to it. */
-const lines = (parameter: number) => `string_to_array($${parameter}, E'\\n', '')`;
-
-/** $1 writer, $2 epoch, $3 position before, $4 position after, $5 hash after, then one text for each column. */
-const appendSql = `
-  WITH head AS (
-    UPDATE portcullis.heads SET position = $4, hash = $5, at = greatest(at, clock_timestamp())
-    WHERE writer = $1 AND epoch = $2 AND position = $3
-    RETURNING at
-  ), added AS (
-    INSERT INTO portcullis.records (at, writer, position, ${columns.join(', ')})
-    SELECT head.at, $1, $3 + new.ordinal, new.entry, decode(new.hash, 'hex'), new.latency_ms::float8,
-           ${textColumns.map((column) => `new.${column}`).join(', ')}
-    FROM head, unnest(${columns.map((_, index) => lines(index + 6)).join(', ')})
-      WITH ORDINALITY AS new (${columns.join(', ')}, ordinal)
-    RETURNING phase, request_id
-  ), begun AS (
-    INSERT INTO portcullis.open_calls (request_id)
-    SELECT DISTINCT request_id FROM added WHERE phase = 'intent'
-      AND request_id NOT IN (SELECT request_id FROM added WHERE phase = 'outcome')
-    ON CONFLICT DO NOTHING
-  ), ended AS (
+/**
+ * One transaction. The rows come first: while the server waits for them, the row of `heads` is free, so a client that is cut
+ * off in between holds up nobody. Then the head moves, or, where it is not where this append begins, becomes null, which it
+ * must not be: then nothing of it all has happened. The numbers and the hash are of our own making.
+ */
+function appendSql({ writer, epoch }: Chain, before: number, { position, hash }: AuditEntry): string {
+  const [id, from, to] = [whole(writer), whole(before), whole(position)];
+  const at = "current_setting('portcullis.at')::timestamptz";
+  return `
+    SELECT set_config('portcullis.at', greatest(at, clock_timestamp())::text, true) FROM portcullis.heads WHERE writer = ${id};
+    COPY portcullis.records (${appendedColumns}) FROM STDIN;
+    WITH added AS (
+      SELECT phase, request_id FROM portcullis.records
+      WHERE writer = ${id} AND position > ${from} AND position <= ${to} AND at = ${at} AND phase <> 'event'
+    ), begun AS (
+      INSERT INTO portcullis.open_calls (request_id)
+      SELECT DISTINCT request_id FROM added WHERE phase = 'intent'
+        AND request_id NOT IN (SELECT request_id FROM added WHERE phase = 'outcome')
+      ON CONFLICT DO NOTHING
+    )
     DELETE FROM portcullis.open_calls USING added
-    WHERE added.phase = 'outcome' AND open_calls.request_id = added.request_id
-  )
-  SELECT count(*) AS added FROM added`;
+      WHERE added.phase = 'outcome' AND open_calls.request_id = added.request_id;
+    UPDATE portcullis.heads
+      SET position = CASE WHEN epoch = ${whole(epoch)} AND position = ${from} THEN ${to} END, hash = '\\x${hexadecimal(hash)}', at = ${at}
+      WHERE writer = ${id}`;
+}
 
 async function append(database: Postgres, chain: Chain, entries: readonly AuditEntry[]): Promise<void> {
   const [first, last] = [entries[0], entries.at(-1)];
   if (!first || !last) return;
-  const { rows } = await database.query(appendSql, [
-    chain.writer,
-    chain.epoch,
-    first.position - 1,
-    last.position,
-    Buffer.from(last.hash, 'hex'),
-    ...textsOf(entries),
-  ]);
-  if (Number(rows[0]?.['added']) === entries.length) return;
-  throw new Error('the chain does not end where this append begins: another connection has it');
+  const copy = { sql: appendSql(chain, first.position - 1, last), rows: rowsOf(chain, entries) };
+  const count = await database.copy(copy).catch((error: unknown) => {
+    const isMoved = (error as { code?: unknown }).code === notNullViolation;
+    throw isMoved ? new Error(movedMessage, { cause: error }) : error;
+  });
+  if (count !== entries.length) throw new Error(`the database kept ${count} of ${entries.length} entries`);
 }
 
-/** One text for each column: no value has to be quoted, here or there, and the statement stays the same. */
-function textsOf(entries: readonly AuditEntry[]): string[] {
-  return [
-    linesOf(entries, ({ text }) => text),
-    linesOf(entries, ({ hash }) => hash),
-    linesOf(entries, latencyOf),
-    ...textColumns.map((column) => linesOf(entries, (entry) => textColumnOf(entry, column))),
-  ];
+const notNullViolation = '23502';
+const movedMessage = 'the chain does not end where this append begins: another connection has it';
+
+function rowsOf({ writer }: Chain, entries: readonly AuditEntry[]): string {
+  let rows = '';
+  for (const entry of entries) {
+    rows += `${writer}\t${entry.position}\t\\\\x${entry.hash}\t${latencyOf(entry) ?? '\\N'}`;
+    for (const column of textColumns) rows += `\t${copyField(textColumnOf(entry, column))}`;
+    rows += `\t${copyField(entry.text)}\n`;
+  }
+  return rows;
+}
+
+function whole(value: number): number {
+  if (!Number.isSafeInteger(value)) throw new Error('a position of the audit trail is no whole number');
+  return value;
+}
+
+function hexadecimal(value: string): string {
+  if (!/^[0-9a-f]+$/.test(value)) throw new Error('a hash of the audit trail is not hexadecimal');
+  return value;
 }
