@@ -21,10 +21,18 @@ export async function main(parameters: readonly string[], environment: Environme
     self: environment['npm_execpath'] ? 'npx portcullis' : 'portcullis',
     json: beforeRest.includes('--json'),
   };
+  return runCommandLine(parameters, context);
+}
+
+/** The same wherever it writes. Never rejects. */
+export async function runCommandLine(
+  parameters: readonly string[],
+  context: CommandContext,
+): Promise<ExitCode> {
   try {
     return await dispatch(parameters, context);
   } catch (error) {
-    return reportFailure(error, output, context.json);
+    return reportFailure(error, context.output, context.json);
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { messageOf, OperationError, readJson } from '../base/index.ts';
+import { messageOf, neutralJson, OperationError, readJson } from '../base/index.ts';
 import { isObject, type Json } from '../protocol/index.ts';
 import { type Definition, isUnreadable, readDefinition } from './definition.ts';
 
@@ -22,7 +22,8 @@ export function formatLock(pins: Iterable<{ server: string; definition: Definiti
       enumerable: true,
     });
   }
-  return `${JSON.stringify({ version, servers }, null, 2)}\n`;
+  // Whoever reviews it must see what the server wrote, and its terminal or editor must not obey it.
+  return `${neutralJson(JSON.stringify({ version, servers }, null, 2))}\n`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { OperationError } from '../../base/index.ts';
+import { neutralJson, OperationError } from '../../base/index.ts';
 import { type ContextOptions, openContext } from '../start.ts';
 import { toolList } from '../tools.ts';
 import { lockOf } from './lock.ts';
@@ -8,5 +8,5 @@ export async function writeLock(options: ContextOptions): Promise<string> {
   const list = await toolList(await openContext(options, new Map()));
   if (list === null)
     throw new OperationError('nobody gets a list of tools', { hint: 'give a token, such as by --login' });
-  return `${JSON.stringify(lockOf(options.target.href, list.tools), null, 2)}\n`;
+  return `${neutralJson(JSON.stringify(lockOf(options.target.href, list.tools), null, 2))}\n`;
 }
