@@ -13,6 +13,25 @@ export interface StoredRow {
   readonly position: number;
   readonly text: string;
   readonly hash: string;
+  /** What the text says, where somebody has read it already; null where it is no JSON. */
+  readonly said?: Readonly<Record<string, unknown>> | null;
+}
+
+/** `phase`, `event` and `request_id` of a row: as it was read, else by its text. */
+export function headOf({ said, text }: StoredRow): { phase: string; event: string; requestId: string } {
+  if (said) {
+    const { phase, event, request_id: requestId } = said;
+    return { phase: textOf(phase), event: textOf(event), requestId: textOf(requestId) };
+  }
+  return {
+    phase: isPhase(text, 'event') ? 'event' : isPhase(text, 'intent') ? 'intent' : 'outcome',
+    event: member(text, '"event":"'),
+    requestId: requestIdIn(text),
+  };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** Quotes in values are escaped in JSON: such a mark can only be the member. */

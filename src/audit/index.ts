@@ -51,6 +51,7 @@ export type {
   EventEntry,
   WouldDeny,
 } from './trail.ts';
-export type { ChainReport, Finding, FindingKind } from './verify/chains.ts';
+export type { ChainReport } from './verify/chains.ts';
+export type { Finding, FindingKind } from './verify/finding.ts';
 export { type Verification, type VerifyOptions, verifyAudit } from './verify/verify.ts';
 export { fileWitness, type Witness } from './witness.ts';

@@ -82,12 +82,17 @@ export function saidBy(entry: string): Said | null {
   }
 }
 
+/** What an entry is found by; null where it is not found by this kind. */
+export function postedTerm(kind: PostingKind, said: Said): string | null {
+  const { common = '', intents = false }: Posted = posted[kind];
+  const term = said[kind];
+  if (typeof term !== 'string' || term === '' || term === common) return null;
+  return intents || said['phase'] !== 'intent' ? term : null;
+}
+
 /** Where each value stands in one segment, as it is read. */
 export class Places {
-  readonly #kinds = postingKinds.map((kind) => {
-    const { common = '', intents = false }: Posted = posted[kind];
-    return { kind, common, intents, terms: new Map<string, string>() };
-  });
+  readonly #kinds = postingKinds.map((kind) => ({ kind, terms: new Map<string, string>() }));
   /** Of timestamps. Null before the first row. */
   span: { readonly oldest: string; readonly newest: string } | null = null;
 
@@ -97,10 +102,9 @@ export class Places {
     if (!this.span || time < oldest || time > newest) {
       this.span = { oldest: time < oldest ? time : oldest, newest: time > newest ? time : newest };
     }
-    const isIntent = said['phase'] === 'intent';
-    for (const { kind, common, intents, terms } of this.#kinds) {
-      const term = said[kind];
-      if (typeof term !== 'string' || term === '' || term === common || (isIntent && !intents)) continue;
+    for (const { kind, terms } of this.#kinds) {
+      const term = postedTerm(kind, said);
+      if (term === null) continue;
       const before = terms.get(term);
       terms.set(term, before === undefined ? String(place) : `${before},${place}`);
     }

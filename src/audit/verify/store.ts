@@ -1,8 +1,9 @@
 import type { StoredRow } from '../entry-text.ts';
+import type { ChainCheck } from './chains.ts';
 
-/** Told of what stands beside a text and contradicts it, or hides it from queries. */
+/** Told of bytes that are no text, and of what stands beside a text and contradicts it or hides it from queries. */
 export type BesideFound = (
-  kind: 'column' | 'index',
+  kind: 'column' | 'index' | 'edited',
   at: { readonly writer: string; readonly position: number },
   message: string,
 ) => void;
@@ -16,6 +17,11 @@ export interface VerifyStore {
    * Rejects where the store cannot be read any further.
    */
   rows(take: (row: StoredRow) => void, find: BesideFound): Promise<void>;
+  /**
+   * The same by several threads at once, where there is enough to read. @returns null where anything at all is found, or does
+   * not fit together: `rows` tells what
+   */
+  inParallel?(): Promise<ChainCheck | null>;
   /** In hex; null where there is no such entry. */
   hashAt(writer: string, position: number): Promise<string | null>;
   close(): Promise<void>;

@@ -7,7 +7,8 @@ import { readAuditKeys } from '../keys.ts';
 import { type Checkpoint, notesIn, openCheckpoint, parseVerifierKey, type VerifierKey } from '../note.ts';
 import type { AuditStore } from '../read/open.ts';
 import type { WriterHead } from '../sinks/sink.ts';
-import { ChainCheck, type ChainReport, type Finding } from './chains.ts';
+import { ChainCheck, type ChainReport } from './chains.ts';
+import type { Finding } from './finding.ts';
 import { postgresToVerify } from './postgres.ts';
 import { sqliteToVerify } from './sqlite.ts';
 import type { VerifyStore } from './store.ts';
@@ -49,11 +50,10 @@ export async function verifyAudit(place: AuditStore, options: VerifyOptions = {}
   const { dataDir, postgres } = place;
   const store = postgres
     ? await postgresToVerify(postgres.url, options.log ?? silentLog)
-    : sqliteToVerify(dataDir);
-  const check = new ChainCheck(keys);
+    : sqliteToVerify({ dataDir, keys });
   try {
+    const check = (await store.inParallel?.()) ?? (await readInOrder(store, keys));
     for (const fault of await store.schemaFaults()) check.find('schema', nowhere, fault);
-    await readRows(store, check);
     const removed = check.removed();
     check.compareBeginnings(removed);
     const saved = savedCheckpoints(dataDir, options.checkpoints ?? [], { keys, check });
@@ -72,7 +72,8 @@ function report(check: ChainCheck): Omit<Verification, 'checkpoints' | 'removed'
   return { ok, entries, chains, findings, findingCount, orphans: check.orphans(), unsealed };
 }
 
-async function readRows(store: VerifyStore, check: ChainCheck): Promise<void> {
+async function readInOrder(store: VerifyStore, keys: readonly VerifierKey[]): Promise<ChainCheck> {
+  const check = new ChainCheck(keys);
   try {
     await store.rows(
       (row) => check.row(row),
@@ -81,6 +82,7 @@ async function readRows(store: VerifyStore, check: ChainCheck): Promise<void> {
   } catch (error) {
     check.find('unreadable', nowhere, `the store cannot be read to its end: ${messageOf(error)}`);
   }
+  return check;
 }
 
 interface Reading {

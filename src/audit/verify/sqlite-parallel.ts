@@ -1,0 +1,96 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Db } from '../../store/index.ts';
+import { segmentSize } from '../postings.ts';
+import { ChainCheck } from './chains.ts';
+import type { Range } from './sqlite-rows.ts';
+import type { VerifyAnswer, VerifySettings } from './sqlite-worker.ts';
+
+const workerFile = new URL(
+  import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js',
+  import.meta.url,
+);
+const mostWorkers = 8;
+/** Below this a thread would take longer to start than to be of use. */
+const leastSegments = 2;
+
+/**
+ * Checks each segment by itself, in as many threads as the machine has processors, and joins what they say in order. Who checks a
+ * segment takes the entry before it for granted; joining holds that against what the segments before ended with. Nothing is
+ * reported from here: where anything is wrong, all rows are read again in one go, which says what it is.
+ * @returns null where something is wrong, or there is too little to share out
+ */
+export async function checkInParallel(db: Db, settings: VerifySettings): Promise<ChainCheck | null> {
+  const segments = segmentsOf(db);
+  if (!segments) return null;
+  const check = new ChainCheck(settings.keys);
+  const workers = Array.from({ length: Math.min(mostWorkers, availableParallelism()) }, () => {
+    return new Worker(workerFile, { workerData: settings, env: {}, execArgv: [] });
+  });
+  try {
+    return (await joinAll(segments, { workers, check })) ? check : null;
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+}
+
+/** Null: few, or rows lie so far apart that somebody gave them their numbers. */
+function segmentsOf(db: Db): Range[] | null {
+  // As reals: a row may have any number, also one that JavaScript has not.
+  const [first = 0, last = 0, count = 0] =
+    db.prepare('SELECT min(seq) * 1.0, max(seq) * 1.0, count(*) FROM records').tuples()[0]?.map(Number) ?? [];
+  const begin = Math.floor(first / segmentSize);
+  const length = Math.floor(last / segmentSize) + 1 - begin;
+  if (!(length >= leastSegments && length <= leastSegments + (4 * count) / segmentSize)) return null;
+  return Array.from({ length }, (_, at) => {
+    const from = (begin + at) * segmentSize;
+    return { from, to: Math.min(last, from + segmentSize - 1) };
+  });
+}
+
+interface Shared {
+  readonly workers: readonly Worker[];
+  readonly check: ChainCheck;
+}
+
+/** What is checked ahead of its turn waits in memory: two segments for each worker at most. */
+async function joinAll(segments: readonly Range[], { workers, check }: Shared): Promise<boolean> {
+  const answers = workers.map((worker) => answersOf(worker));
+  const ask = (at: number) => {
+    const segment = segments[at];
+    if (segment) workers[at % workers.length]?.postMessage(segment);
+  };
+  const ahead = workers.length * 2;
+  for (let at = 0; at < ahead; at += 1) ask(at);
+  for (let at = 0; at < segments.length; at += 1) {
+    const part = await answers[at % workers.length]?.();
+    if (!part || !check.join(part)) return false;
+    ask(at + ahead);
+  }
+  return true;
+}
+
+/** The worker's answers, in the order of the questions; null for ever once it has died. */
+function answersOf(worker: Worker): () => Promise<VerifyAnswer> {
+  const arrived: VerifyAnswer[] = [];
+  let waiting: ((answer: VerifyAnswer) => void) | null = null;
+  let isDead = false;
+  worker.on('message', (answer: VerifyAnswer) => {
+    if (waiting) waiting(answer);
+    else arrived.push(answer);
+    waiting = null;
+  });
+  worker.on('error', () => {}); // told by `exit`, which follows; unheard it would end the process
+  worker.once('exit', () => {
+    isDead = true;
+    waiting?.(null);
+  });
+  return () => {
+    const answer = arrived.shift();
+    if (answer !== undefined) return Promise.resolve(answer);
+    if (isDead) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      waiting = resolve;
+    });
+  };
+}

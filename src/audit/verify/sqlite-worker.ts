@@ -1,0 +1,67 @@
+// Runs in a worker thread: checks stretches of the embedded store, one for each message.
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Db } from '../../store/index.ts';
+import type { StoredRow } from '../entry-text.ts';
+import type { VerifierKey } from '../note.ts';
+import { openTrail } from '../query.ts';
+import { ChainCheck } from './chains.ts';
+import type { ChainEndpoint, Part } from './part.ts';
+import { type Range, SqliteRows } from './sqlite-rows.ts';
+
+export interface VerifySettings {
+  readonly dataDir: string;
+  readonly keys: readonly VerifierKey[];
+}
+
+/** Null: something was found in the stretch, or it cannot be read. */
+export type VerifyAnswer = Part | null;
+
+function serve(port: NonNullable<typeof parentPort>, { dataDir, keys }: VerifySettings): void {
+  const db = openTrail(dataDir);
+  // One view of the store, so that retention takes nothing away between two stretches.
+  db.exec('BEGIN');
+  const rows = new SqliteRows(db);
+  const before = endsBefore(db);
+  port.on('message', (range: Range | null) => {
+    if (range === null) {
+      db.close();
+      port.close();
+      return;
+    }
+    port.postMessage(check(range) satisfies VerifyAnswer);
+  });
+
+  function check(range: Range): VerifyAnswer {
+    try {
+      const chains = new ChainCheck(keys, (row) => before(row, range));
+      let found = false;
+      rows.between(
+        range,
+        (row) => chains.row(row),
+        () => {
+          found = true;
+        },
+      );
+      return found || chains.findingCount > 0 ? null : chains.part();
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** What stands before a row in its chain, where that is before the stretch. */
+function endsBefore(db: Db): (row: StoredRow, range: Range) => ChainEndpoint | null {
+  const find = db.prepare(
+    `SELECT seq, position, lower(hex(hash)) AS hash FROM records
+     WHERE writer = (SELECT id FROM writers WHERE writer = :writer) AND position < :position
+     ORDER BY position DESC LIMIT 1`,
+  );
+  return ({ writer, position }, { from }) => {
+    const found = find.get({ writer, position });
+    if (!found || Number(found['seq']) >= from) return null;
+    return { position: Number(found['position']), hash: String(found['hash']) };
+  };
+}
+
+// Last: what it uses is defined above.
+if (parentPort) serve(parentPort, workerData as VerifySettings);
