@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { html } from 'hono/html';
 import { decodeJwt } from 'jose';
 import { openAccounts } from '../../src/authorization-server/index.ts';
+import { endPage, layout } from '../../src/authorization-server/pages/layout.ts';
 import { displayText } from '../../src/authorization-server/pages/text.ts';
 import { openStore } from '../../src/authorization-server/stores/schema.ts';
 import { Secret, systemClock } from '../../src/base/index.ts';
+import { assertInert, hostile, marker } from '../attacks/injection/hostile.ts';
 import {
   alice,
   Browser,
@@ -132,8 +135,34 @@ describe('sign-in and consent pages', () => {
 
   it('show one line of visible characters whatever a name contains', () => {
     assert.equal(displayText('a\u202egnirts\u2066b\u200b\u0000\n\r\u2028c'), 'agnirtsb c');
+    assert.equal(displayText('a\u3164\ufe0f\u034f\u00ad\u{e0041}b'), 'ab', 'fillers, selectors, tags');
     assert.equal([...displayText('x'.repeat(500))].length, 80);
     assert.equal([...displayText('🦊'.repeat(500), 10)].length, 10);
+  });
+
+  it('hold nothing that turns text around or is not seen, wherever it came from', async () => {
+    const browser = new Browser();
+    const { client_id } = await register(as, { client_name: hostile.slice(0, 190), client_uri: undefined });
+    const pages = [
+      (await openSignIn(as, client_id, { state: hostile, login_hint: hostile })).html,
+      (await openConsent(as, client_id, { state: hostile })).html,
+      await (await browser.request(codeRequest(as, hostile).url.href)).text(),
+      await (
+        await browser.request(codeRequest(as, client_id, { scope: hostile, prompt: hostile }).url.href)
+      ).text(),
+      await (
+        await browser.request(
+          codeRequest(as, client_id, { redirect_uri: `https://x.example/${hostile}` }).url.href,
+        )
+      ).text(),
+      await (await browser.request(`${as.url}/setup?token=${encodeURIComponent(hostile)}`)).text(),
+    ];
+    for (const [at, page] of pages.entries()) assertInert(page, `page ${at}`);
+    assert.match(pages[1] ?? '', new RegExp(marker));
+    const sent: string[] = [];
+    const res = { writeHead: () => res, end: (text: string) => sent.push(text) };
+    endPage(res as never, { status: 200, page: layout('x', html`<p>${hostile.replaceAll('\n', '')}</p>`) });
+    assertInert(sent.join(), 'a template that forgot');
   });
 
   it('refuse a form without its CSRF token, with another’s, and from another site', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { html, raw } from 'hono/html';
+import { neutralLines } from '../../base/index.ts';
 
 export type Html = ReturnType<typeof html>;
 
@@ -68,7 +69,8 @@ export interface PageAnswer {
 
 export function endPage(res: ServerResponse, answer: PageAnswer): void {
   const { status, page, formTargets = [], script = false, refresh } = answer;
-  const text = page.toString();
+  // Escaping for HTML lets through what turns text around or is not seen: what no template has taken out is written out.
+  const text = neutralLines(page.toString());
   res.writeHead(status, {
     'Content-Type': 'text/html; charset=utf-8',
     'Content-Length': Buffer.byteLength(text),

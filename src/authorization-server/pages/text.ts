@@ -8,7 +8,7 @@ export function displayText(text: string, maximum = 80): string {
   const visible = text
     .normalize('NFC')
     .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
-    .replace(/[\p{Cf}\p{Co}\p{Cs}]/gu, '')
+    .replace(/[\p{C}\p{Default_Ignorable_Code_Point}]/gu, '')
     .trim();
   const characters = [...visible];
   return characters.length <= maximum ? visible : `${characters.slice(0, maximum - 1).join('')}…`;
