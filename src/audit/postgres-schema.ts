@@ -1,5 +1,5 @@
 import type { PgMigrations, PgQueries } from '../store/index.ts';
-import { textColumns } from './columns.ts';
+import { type TextColumn, textColumns } from './columns.ts';
 
 // The trail in PostgreSQL: the tables and columns of the SQLite file under the same names, in the schema `portcullis`.
 
@@ -20,6 +20,15 @@ const bodies = {
       END IF;
       RAISE EXCEPTION 'a removal must be on record first';
     END`,
+  // Only its owner may bring an index up to date; whoever may append runs this in the owner's name.
+  summarise: `BEGIN
+      IF pg_try_advisory_xact_lock(7046029255) THEN
+        PERFORM brin_summarize_new_values(part.indexrelid) FROM pg_inherits AS child JOIN pg_index AS part ON part.indexrelid = child.inhrelid
+        WHERE child.inhparent = 'portcullis.records_values'::regclass AND part.indrelid IN (
+          to_regclass('portcullis.records_' || to_char(now(), 'YYYYMM')),
+          to_regclass('portcullis.records_' || to_char(now() - interval '1 day', 'YYYYMM')));
+      END IF;
+    END`,
 } as const;
 
 /** Triggers as the catalogue has them: `type` adds up 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate. */
@@ -37,19 +46,32 @@ export const pgGuards: readonly {
   { table: 'removals', name: 'removals_no_change', type: 27, body: bodies.refuse_change },
 ];
 
+const dropped = [
+  ...['client_id', 'subject', 'tool_name', 'token_id', 'address', 'organization', 'arguments_hash'],
+  ...['reason', 'result', 'class'],
+];
+
 const trigger = (name: string) => `CREATE FUNCTION portcullis.${name}() RETURNS trigger LANGUAGE plpgsql AS`;
 
-/** Columns that queries look for a value in; see `bloomIndex`. */
-const bloomed = textColumns.filter((name) => !['phase', 'timestamp', 'request_id', 'event'].includes(name));
+/** Columns that queries look for a value in, and how many different ones 64 pages, some 400 entries, are expected to have. */
+const valuesAtOnce = {
+  client_id: 64,
+  subject: 300,
+  tool_name: 64,
+  arguments_hash: 400,
+  result: 16,
+  result_class: 16,
+  reason: 16,
+  organization: 32,
+  token_id: 300,
+  token_ref: 300,
+  address: 300,
+  server: 16,
+} as const satisfies Partial<Record<TextColumn, number>>;
 
-/**
- * For each stretch of the table: its span of time, and a Bloom filter of the values that stand there. An insert costs it nothing; new stretches are
- * summarised from time to time. What is not summarised yet is read through.
- */
-function bloomIndex(column: string): string {
-  return `CREATE INDEX records_of_${column} ON portcullis.records
-      USING brin (timestamp text_minmax_ops, ${column} text_bloom_ops (n_distinct_per_range = 300)) WITH (pages_per_range = 64);`;
-}
+const bloomed = Object.entries(valuesAtOnce).map(
+  ([column, count]) => `${column} text_bloom_ops (n_distinct_per_range = ${count})`,
+);
 
 /**
  * `heads` has where each chain ends: an append takes its row first, so two never mix, and one of an earlier connection
@@ -123,10 +145,16 @@ export const pgAuditMigrations: PgMigrations = {
       FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_change();
     CREATE TRIGGER records_no_delete BEFORE DELETE ON portcullis.records
       FOR EACH ROW EXECUTE FUNCTION portcullis.refuse_delete();`,
-    // Each value had an index of its own, which cost more than all the rest of an insert: keys anywhere in thirteen trees.
+    // Each value had an index of its own, and they cost more than all the rest of an insert. `records_values` costs it nothing: it
+    // has, for each 64 pages, the span of time and a Bloom filter of the values that stand there, and `summarise` adds the pages
+    // that are new. Those that it has not added yet are read through. read/postgres-page.ts has what asks it.
     `ALTER TABLE portcullis.records ALTER COLUMN at SET DEFAULT current_setting('portcullis.at')::timestamptz;
-    ${[...['client_id', 'subject', 'tool_name', 'token_id', 'address', 'organization', 'arguments_hash'], ...['reason', 'result', 'class']].map((column) => `DROP INDEX portcullis.records_${column};`).join('\n    ')}
-    ${bloomed.map(bloomIndex).join('\n    ')}`,
+    DROP INDEX ${dropped.map((name) => `portcullis.records_${name}`).join(', ')};
+    CREATE INDEX records_values ON portcullis.records
+      USING brin (left(timestamp, 16) text_minmax_ops, ${bloomed.join(', ')}) WITH (pages_per_range = 64);
+    CREATE FUNCTION portcullis.summarise() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+      SET lock_timeout = '200ms' AS $$ ${bodies.summarise} $$;
+    REVOKE ALL ON FUNCTION portcullis.summarise() FROM PUBLIC;`,
   ],
 };
 

@@ -75,35 +75,6 @@ function exceptional(field: string, { is, common, word }: Wanted): string {
   return common ? `${field} = ${is}` : `${field} <> '${word}' AND ${field} = ${is}`;
 }
 
-const pageColumns = 'seq, writer, position, entry, hash, timestamp';
-
-interface Place {
-  readonly last: StoredEntry | undefined;
-  readonly count: number;
-}
-
-/** One page of a query over PostgreSQL, after the last entry of the page before. */
-export function pageOf(
-  query: AuditFilter & { readonly order?: 'newest' | 'oldest' },
-  { last, count }: Place,
-): Named {
-  const { sql, parameters } = conditionsOf(query);
-  const newest = query.order !== 'oldest';
-  const beyond = last ? ` AND (timestamp, seq) ${newest ? '<' : '>'} (:lastTimestamp, :lastSeq)` : '';
-  const order = newest ? 'ORDER BY timestamp DESC, seq DESC' : 'ORDER BY timestamp, seq';
-  // Each source ends at `count` by itself: its own index gives the order, and nothing more is read.
-  const sources = sourcesOf(query).map(
-    (source) =>
-      `SELECT * FROM (SELECT ${pageColumns} FROM records WHERE ${source}${sql}${beyond} ${order} LIMIT :count) AS one`,
-  );
-  return {
-    sql: `SELECT found.seq, found.position, found.entry, found.hash, writers.writer AS writer_name
-          FROM (${sources.join(' UNION ALL ')} ${order} LIMIT :count) AS found
-          JOIN writers ON writers.id = found.writer ${order}`,
-    parameters: { ...parameters, count, ...(last && { lastTimestamp: last.timestamp, lastSeq: last.seq }) },
-  };
-}
-
 /** Events but those by which a chain tells of itself: they say nothing about what happened. */
 export const ofOthers = "coalesce(event, '') NOT IN ('audit.checkpoint', 'audit.chain_started')";
 
@@ -111,12 +82,4 @@ export const ofOthers = "coalesce(event, '') NOT IN ('audit.checkpoint', 'audit.
 export function phaseOf({ event, events }: AuditFilter): string {
   if (!events && event === undefined) return "phase <> 'intent' AND phase = 'outcome'";
   return event === undefined ? `phase <> 'intent' AND ${ofOthers}` : "phase <> 'intent'";
-}
-
-function sourcesOf(query: AuditFilter): string[] {
-  const settled = phaseOf(query);
-  const orphans = "phase = 'intent' AND request_id IN (SELECT request_id FROM open_calls)";
-  if (query.result === 'unknown') return [orphans];
-  const outcomesAlone = query.result ?? query.reason ?? query.event;
-  return outcomesAlone === undefined ? [settled, orphans] : [settled];
 }

@@ -75,7 +75,8 @@ export function postgresPlace(url: Secret): string {
 }
 
 function settingsOf({ readOnly = false, schema }: PostgresOptions): string {
-  const settings = ['synchronous_commit=on', 'timezone=UTC'];
+  // All statements here are short: to compile one takes longer than to run it.
+  const settings = ['synchronous_commit=on', 'timezone=UTC', 'jit=off'];
   if (readOnly) settings.push('default_transaction_read_only=on');
   if (schema !== undefined) settings.push(`search_path=${schema}`);
   return settings.map((setting) => `-c ${setting}`).join(' ');

@@ -1,12 +1,14 @@
 import { messageOf, OperationError } from '../../base/index.ts';
 import {
   connectPostgres,
+  type PgQueries,
   type PgValue,
   type Postgres,
   type PostgresOptions,
   type Row,
 } from '../../store/index.ts';
-import { conditionsOf, entryOf, pageOf, phaseOf, storedColumns } from '../sql.ts';
+import { conditionsOf, entryOf, phaseOf, storedColumns } from '../sql.ts';
+import { oneView, pageRows } from './postgres-page.ts';
 import type { AuditSource, Named } from './source.ts';
 
 const page = 500;
@@ -43,7 +45,11 @@ export function sourceOf(database: Postgres): AuditSource {
     place: database.place,
     field: (name) => name,
     run: (statement) => run(database, statement),
-    page: (query, place) => run(database, pageOf(query, place)),
+    page: (query, place) =>
+      database.transaction(async (queries) => {
+        await queries.query(oneView);
+        return pageRows({ run: (statement) => run(queries, statement), query, place }, queries.query);
+      }),
     ofRequest: (requestId, count) =>
       run(database, {
         sql: `SELECT ${storedColumns} FROM records JOIN writers ON writers.id = records.writer
@@ -90,7 +96,7 @@ function between(
 }
 
 /** `:name` as `$1`, `$2` …; a name that stands twice is one parameter. */
-async function run(database: Postgres, { sql, parameters }: Named): Promise<Row[]> {
+async function run(database: PgQueries, { sql, parameters }: Named): Promise<Row[]> {
   const names: string[] = [];
   const numbered = sql.replaceAll(/(?<![:\w]):([a-zA-Z]\w*)/g, (_, name: string) => {
     if (!names.includes(name)) names.push(name);

@@ -3,6 +3,7 @@ import { embeddedField } from '../columns.ts';
 import { type Indexed, indexedIn, segmentSize, type Term, termsOf } from '../postings.ts';
 import type { AuditFilter, AuditQuery, StoredEntry } from '../query.ts';
 import { conditionsOf, phaseOf, storedColumns } from '../sql.ts';
+import { firstOf, isBefore } from './order.ts';
 
 /** Where a page begins and how long it is. */
 export interface Place {
@@ -27,7 +28,7 @@ export function pageRows(db: Db, query: AuditQuery, place: Place): Row[] {
   try {
     const orphans = wantsOrphans(query) ? select(reading, orphansSource) : [];
     const settled = query.result === 'unknown' ? [] : settledRows(reading);
-    return firstOf(reading, [...settled, ...orphans]);
+    return firstOf([...settled, ...orphans], query.order, place.count);
   } finally {
     db.exec('COMMIT');
   }
@@ -93,9 +94,10 @@ function byPostings(reading: Reading, terms: readonly Term[], indexed: Indexed):
   let found = select(reading, rest);
   for (const { segment, oldest, newest } of segmentsOf(reading, sealed)) {
     const [first, worst] = query.order === 'oldest' ? [oldest, found.at(-1)] : [newest, found.at(-1)];
-    if (found.length === place.count && worst && isBefore(query, String(worst['timestamp']), first)) break;
+    if (found.length === place.count && worst && isBefore(query.order, String(worst['timestamp']), first))
+      break;
     const rows = select(reading, segmentSource(terms, segment, query));
-    if (rows.length > 0) found = firstOf(reading, [...found, ...rows]);
+    if (rows.length > 0) found = firstOf([...found, ...rows], query.order, place.count);
   }
   return found;
 }
@@ -160,19 +162,4 @@ function select({ db, query, place }: Reading, { from, where, parameters: own }:
       count,
       ...(last && { lastTimestamp: last.timestamp, lastSeq: last.seq }),
     });
-}
-
-function firstOf({ query, place }: Reading, rows: readonly Row[]): Row[] {
-  return rows
-    .toSorted((a, b) => {
-      const [one, other] = [String(a['timestamp']), String(b['timestamp'])];
-      if (one === other) return (Number(a['seq']) - Number(b['seq'])) * (query.order === 'oldest' ? 1 : -1);
-      return isBefore(query, one, other) ? -1 : 1;
-    })
-    .slice(0, place.count);
-}
-
-/** In the order of the query, and not at the same time. */
-function isBefore({ order }: AuditQuery, one: string, other: string): boolean {
-  return order === 'oldest' ? one < other : one > other;
 }

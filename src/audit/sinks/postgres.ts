@@ -1,4 +1,4 @@
-import { type Log, OperationError, type Secret } from '../../base/index.ts';
+import { type Log, messageOf, OperationError, type Secret } from '../../base/index.ts';
 import { connectPostgres, copyField, migratePostgres, type Postgres } from '../../store/index.ts';
 import { latencyOf, textColumnOf, textColumns } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
@@ -20,6 +20,7 @@ export interface PostgresSinkOptions {
  */
 export function postgresSink(options: PostgresSinkOptions): AuditSink {
   let open: { readonly database: Postgres; readonly chain: Chain } | null = null;
+  const summary = new Summary(options.log);
   const close = async () => {
     const closing = open;
     open = null;
@@ -41,10 +42,44 @@ export function postgresSink(options: PostgresSinkOptions): AuditSink {
     },
     async append(entries) {
       if (!open) throw new Error('the audit store is not open');
-      await append(open.database, open.chain, entries);
+      const { database, chain } = open;
+      await append(database, chain, entries);
+      summary.grow(database, entries.length);
     },
     close,
   };
+}
+
+/** As many are read through by each query, in about 20 ms. */
+const summariseEvery = 20_000;
+
+/**
+ * Brings the index of values up to date, beside the appends. Of several replicas one does it; what none does, an autovacuum of the
+ * server will do, and until then queries take longer.
+ */
+class Summary {
+  readonly #log: Log;
+  #added = 0;
+  #running = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  grow(database: Postgres, count: number): void {
+    this.#added += count;
+    if (this.#running || this.#added < summariseEvery) return;
+    this.#added = 0;
+    this.#running = true;
+    database
+      .query('SELECT portcullis.summarise()')
+      .catch((error: unknown) => {
+        this.#log.debug({ error: messageOf(error) }, 'the index of audit values is not brought up to date');
+      })
+      .finally(() => {
+        this.#running = false;
+      });
+  }
 }
 
 interface Chain {
