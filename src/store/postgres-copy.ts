@@ -13,8 +13,8 @@ export interface Copy {
    * parameters, so they MUST hold no value that anybody else chose: those travel in `rows`.
    */
   readonly sql: string;
-  /** In the text format of COPY: see `copyField`. */
-  readonly rows: string;
+  /** In the text format of COPY (see `copyField`), in pieces of some 100 kB: larger ones cost more than they save. */
+  readonly rows: readonly string[];
 }
 
 /** Resolves once the transaction is committed, to the number of rows that were copied. */
@@ -61,7 +61,7 @@ class CopyIn implements Submittable {
   handleCopyInResponse(connection: Connection): void {
     // At once and whole: the server, in the middle of a transaction, never waits for a client that has gone silent.
     const to = connection as CopyConnection;
-    to.sendCopyFromChunk(Buffer.from(this.#copy.rows));
+    for (const rows of this.#copy.rows) to.sendCopyFromChunk(Buffer.from(rows));
     to.endCopyFrom();
   }
 

@@ -163,14 +163,20 @@ async function append(database: Postgres, chain: Chain, entries: readonly AuditE
 const notNullViolation = '23502';
 const movedMessage = 'the chain does not end where this append begins: another connection has it';
 
-function rowsOf({ writer }: Chain, entries: readonly AuditEntry[]): string {
+const entriesInPiece = 64;
+
+function rowsOf({ writer }: Chain, entries: readonly AuditEntry[]): string[] {
+  const pieces: string[] = [];
   let rows = '';
-  for (const entry of entries) {
+  for (const [at, entry] of entries.entries()) {
     rows += `${writer}\t${entry.position}\t\\\\x${entry.hash}\t${latencyOf(entry) ?? '\\N'}`;
     for (const column of textColumns) rows += `\t${copyField(textColumnOf(entry, column))}`;
     rows += `\t${copyField(entry.text)}\n`;
+    if (at % entriesInPiece < entriesInPiece - 1) continue;
+    pieces.push(rows);
+    rows = '';
   }
-  return rows;
+  return rows === '' ? pieces : [...pieces, rows];
 }
 
 function whole(value: number): number {
