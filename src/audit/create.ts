@@ -180,6 +180,7 @@ function trailOf(writer: Writer, stamp: Stamp): Omit<AuditTrail, 'capture' | 'ha
     event: (event) => writer.add({ phase: 'event', ...writeEvent(event, stamp('event')) }),
     subscribe: (listener) => writer.subscribe(listener),
     healthy: () => writer.healthy(),
+    settled: () => writer.settled(),
     flush: () => writer.flush(),
     close: () => writer.close(),
   };

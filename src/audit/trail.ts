@@ -40,6 +40,11 @@ export interface AuditTrail {
   subscribe(listener: (entry: AuditEntry) => void): () => void;
   /** False when the store refuses writes (full, read-only, locked for good): calls that destroy are refused then. */
   healthy(): boolean;
+  /**
+   * For whoever is about to answer without an intent on disk: resolves when what was written so far is as durable as `durability`
+   * says, and at once when the store fails. Bounded; never rejects.
+   */
+  settled(): Promise<void>;
   flush(): Promise<void>;
   /** Flushes and releases the store. */
   close(): Promise<void>;

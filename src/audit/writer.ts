@@ -4,6 +4,7 @@ import { ChainEnd } from './chain-end.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import type { AuditEntry } from './entry.ts';
 import { type Stamp, type Written, writeEvent } from './record.ts';
+import { Settlers } from './settlers.ts';
 import type { AuditSink, ChainHead, WriterHead } from './sinks/sink.ts';
 import type { CallEntry } from './trail.ts';
 
@@ -39,6 +40,8 @@ const recoveredEvent = 'audit.recovered';
 const entryOverhead = 600;
 const firstRetryMs = 250;
 const slowestRetryMs = 5_000;
+/** A refusal waits for the disk this long at most: longer than the store waits for a lock, so that its failure comes first. */
+const settleWithinMs = 10_000;
 
 interface Flusher {
   readonly ordinal: number;
@@ -67,6 +70,7 @@ export class Writer {
   #batch: NodeJS.Timeout | undefined;
   #sealing: NodeJS.Timeout | undefined;
   #flushers: Flusher[] = [];
+  readonly #settlers = new Settlers(settleWithinMs);
   /** Taken from the backlog and not known to be durable. After a failure only the next `open` can tell. */
   #inDoubt: readonly Waiting[] = [];
   #retry: NodeJS.Timeout | undefined;
@@ -151,6 +155,16 @@ export class Writer {
     });
   }
 
+  /**
+   * Resolves once everything added so far is as durable as `durability` says: at once with `batched`. At once as well when the store
+   * fails, is closed, or is so far behind that intents find no room: it must not keep a refusal from its caller.
+   */
+  settled(): Promise<void> {
+    const waits =
+      this.#options.durability === 'strict' && this.#state === 'writing' && this.#backlog.hasRoom();
+    return waits && this.waiting() > 0 ? this.#settlers.wait(this.#added) : Promise.resolve();
+  }
+
   /** Resolves when everything added so far is durable and under a signed checkpoint. Never, while the store fails. */
   async sealed(): Promise<void> {
     await this.flush();
@@ -183,6 +197,7 @@ export class Writer {
     const unwritten = this.#unwritten();
     if (unwritten > 0) this.#options.log.error({ unwritten }, 'audit trail closed with records unwritten');
     this.#backlog.stopWaiting([], unavailable('closed'), false);
+    this.#settlers.settle();
     await this.#options.sink.close();
     for (const flusher of this.#flushers.splice(0)) flusher.reject(unavailable('closed'));
   }
@@ -245,7 +260,8 @@ export class Writer {
         this.#inDoubt = [];
         this.#retries = 0;
         for (const item of items) item.settle?.resolve();
-        this.#flushed(items.findLast((item) => !item.own)?.ordinal ?? 0);
+        const last = items.findLast((item) => !item.own)?.ordinal ?? 0;
+        this.#flushed(this.#backlog.size === 0 ? this.#added : last);
       } catch (error) {
         this.#fail(error);
       }
@@ -276,6 +292,7 @@ export class Writer {
     const { taken, refused } = this.#backlog.stopWaiting(this.#inDoubt, unavailable(messageOf(error)));
     this.#inDoubt = taken;
     this.#refused += refused;
+    this.#settlers.settle();
     if (this.#state === 'closed') return;
     this.#state = 'failing';
     this.#failingSince = this.#options.clock.monotonic();
@@ -345,8 +362,9 @@ export class Writer {
     this.#telling = { refused: 0, lost: 0 };
   }
 
-  /** Everything up to `ordinal` is durable: the queue is first in, first out. */
+  /** Everything up to `ordinal` is durable, or refused: the queue is first in, first out. */
   #flushed(ordinal: number): void {
+    this.#settlers.settle(ordinal);
     const ready = this.#flushers.filter((flusher) => flusher.ordinal <= ordinal);
     this.#flushers = this.#flushers.filter((flusher) => flusher.ordinal > ordinal);
     for (const flusher of ready) flusher.resolve();

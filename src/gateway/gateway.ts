@@ -333,7 +333,7 @@ async function openPort(running: Running, parts: Parts): Promise<Listening> {
       if (parts.isStopping()) response.shouldKeepAlive = false;
       route(request, response, site).catch((error: unknown) => fault(error, response, site));
     },
-    (address, code) => {
+    async (address, code) => {
       const now = parts.clock.monotonic();
       // Bounded by the flood guard: what is no HTTP costs nothing to send.
       if (!running.wiring.site.runtime.flood.check(address, now).admitted) return;
@@ -343,6 +343,7 @@ async function openPort(running: Running, parts: Parts): Promise<Listening> {
         address,
         data: { code },
       });
+      await parts.audit.settled();
     },
   );
 }

@@ -8,6 +8,7 @@ import { assertionKeysPath } from '../upstream/index.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
 import type { Front } from './front.ts';
 import type { Health } from './health.ts';
+import { endOnceSettled } from './held-answer.ts';
 import { incomingRequest, NodeReply } from './node-http.ts';
 import type { Peer, PeerReader } from './peer.ts';
 
@@ -114,13 +115,14 @@ function serveDocument(visit: Visit, document: object, site: Site): void {
 }
 
 async function serveAuthorization(visit: Visit, server: AuthorizationServer, site: Site): Promise<void> {
-  const { clock, flood } = site.runtime;
+  const { audit, clock, flood } = site.runtime;
   const verdict = flood.check(visit.peer.address, clock.monotonic());
   if (!verdict.admitted) {
     const headers = { ...site.headers, 'retry-after': retryAfterHeader(verdict.retryAfterMs) };
     return send(visit, { status: 429, headers, body: { error: 'too_many_requests' } });
   }
   for (const [name, value] of Object.entries(site.headers)) visit.response.setHeader(name, value);
+  endOnceSettled(visit.response, () => audit.settled());
   await server.handle(visit.request, visit.response, { address: visit.peer.address });
 }
 

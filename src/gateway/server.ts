@@ -25,11 +25,11 @@ export interface Listening {
   readonly port: number;
 }
 
-/** Opens the port. `onMalformed` hears of what was no HTTP request at all. */
+/** Opens the port. `onMalformed` hears of what was no HTTP request at all, and says when that may be answered; it must not reject. */
 export async function listen(
   config: Pick<Config, 'listen' | 'tls' | 'http'>,
   onRequest: (request: IncomingMessage, response: ServerResponse) => void,
-  onMalformed: (address: string, code: string) => void,
+  onMalformed: (address: string, code: string) => Promise<void>,
 ): Promise<Listening> {
   const options = { ...limits, keepAliveTimeout: config.http.keepAliveSeconds * 1000 };
   const listener: RequestListener = onRequest;
@@ -40,9 +40,13 @@ export async function listen(
       )
     : createServer(options, listener);
   server.maxConnections = maxConnections;
+  const refused = new WeakSet<Socket>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    onMalformed(socket.remoteAddress ?? '', error.code ?? 'unknown');
-    refuseConnection(error, socket);
+    if (refused.has(socket)) return; // what comes after it is no more HTTP than what came
+    refused.add(socket);
+    void onMalformed(socket.remoteAddress ?? '', error.code ?? 'unknown').then(() =>
+      refuseConnection(error, socket),
+    );
   });
   await opened(server, config.listen);
   return { server, port: (server.address() as AddressInfo).port };

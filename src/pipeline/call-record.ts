@@ -116,6 +116,11 @@ export class CallRecord {
     ended?.(endedCall({ call: this.#call, record, ending, trace: this.trace }));
   }
 
+  /** After `close`, where no intent is on disk: resolves when the outcome is, or at once when the store fails. */
+  settled(): Promise<void> {
+    return this.#runtime.audit.settled();
+  }
+
   #record(ending: Ending | null): AuditRecord {
     const { principal, decision, server, request, message } = this.#call;
     const operation = this.#call.operation;

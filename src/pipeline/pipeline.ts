@@ -110,6 +110,7 @@ interface Exit {
   readonly records: CallRecord;
 }
 
+/** No intent tells of a call that did not leave, so its answer waits for its outcome: who has it cannot make it undone by a crash. */
 async function exit(refusal: Refusal, { call, reply, records }: Exit): Promise<void> {
   await records.captureRefused(refusal);
   const answer = answerTo(refusal, call);
@@ -121,6 +122,7 @@ async function exit(refusal: Refusal, { call, reply, records }: Exit): Promise<v
     status: answer.status,
     rpcCode: answer.rpcCode,
   });
+  await records.settled();
   reply.start(answer.status, { ...answer.headers, 'content-length': String(answer.body.length) });
   reply.end(answer.body);
 }
