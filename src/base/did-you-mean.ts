@@ -1,9 +1,10 @@
 /** The candidate that `typed` was probably meant to be, or null when none is near. */
 export function didYouMean(typed: string, candidates: readonly string[]): string | null {
-  const allowed = Math.max(1, Math.floor(typed.length / 3));
+  const word = typed.toLowerCase().slice(0, 64);
+  const allowed = Math.max(1, Math.floor(word.length / 3));
   let best: { candidate: string; distance: number } | null = null;
   for (const candidate of candidates) {
-    const distance = editDistance(typed.toLowerCase().slice(0, 64), candidate.toLowerCase());
+    const distance = editDistance(word, candidate.toLowerCase());
     if (distance <= allowed && (best === null || distance < best.distance)) best = { candidate, distance };
   }
   return best?.candidate ?? null;

@@ -80,12 +80,25 @@ function explainIssue(issue: Issue, raw: unknown, base: Path = []): Suggested[] 
 
 function unknownKey(parent: Path, key: string): Suggested {
   const known = knownKeys(fileSchema, parent);
+  // `{ hunter2 }` is a key in YAML: here it may be the secret itself.
+  if (isSecretPlace(known)) {
+    const message = `has a key that is none of ${known.join(', ')}`;
+    return {
+      path: parent,
+      message,
+      hint: 'a secret is named, not written: { env: NAME } or { file: /path }',
+    };
+  }
   const near = didYouMean(key, known);
   const path = [...parent, key];
   if (near)
     return { path, message: 'is no known key', hint: `did you mean ${near}?`, meant: [...parent, near] };
   const choices = known.length > 0 ? `known here: ${known.join(', ')}` : 'remove it';
   return { path, message: 'is no known key', hint: choices };
+}
+
+function isSecretPlace(known: readonly string[]): boolean {
+  return ['env', 'file', 'command'].every((key) => known.includes(key));
 }
 
 function wrongType(

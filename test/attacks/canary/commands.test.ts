@@ -32,6 +32,52 @@ const notes = 'servers: { notes: { path: /mcp, upstream: { url: "http://127.0.0.
 const serve = ['serve', '--config', 'portcullis.yaml'] as const;
 const check = ['config', 'check', '--config', 'portcullis.yaml'] as const;
 
+const one = (rest: string) =>
+  `${base}servers: { notes: { upstream: { url: "http://127.0.0.1:1/mcp" } } }\n${rest}\n`;
+const upstream = (rest: string) =>
+  `${base}servers: { notes: { upstream: { url: "http://127.0.0.1:1/mcp", ${rest} } } }\n`;
+const key = '{ env: KEY }';
+/** By what it is of: the file with a URL, given from its `//` on. */
+const urlsOf: Readonly<Record<string, (url: string) => string>> = {
+  'the gateway': (url) => `publicUrl: "https:${url}"\n${notes}`,
+  'a server': (url) => `${base}servers: { notes: { upstream: { url: "https:${url}" } } }\n`,
+  PostgreSQL: (url) => one(`postgres: { url: "postgres:${url}" }`),
+  Redis: (url) => one(`redis: { url: "redis:${url}" }`),
+  'the webhook of alerts': (url) => one(`alerts: { webhook: { url: "https:${url}", secret: ${key} } }`),
+  'a webhook of records': (url) =>
+    one(`audit: { also: [{ webhook: { url: "https:${url}", secret: ${key} } }] }`),
+  'a collector of records': (url) => one(`audit: { also: [{ otlp: "https:${url}" }] }`),
+  'a collector of traces': (url) => one(`telemetry: { otlp: "https:${url}" }`),
+  'an issuer': (url) => one(`auth: { issuers: [{ issuer: "https:${url}", audience: x }] }`),
+  'an endpoint of introspection': (url) =>
+    one(
+      `auth: { issuers: [{ issuer: "https://i.example", audience: x, verify: introspection, introspection: { endpoint: "https:${url}", clientId: x, clientSecret: ${key} } }] }`,
+    ),
+  'a key set': (url) =>
+    one(`auth: { issuers: [{ issuer: "https://i.example", audience: x, jwks: "https:${url}" }] }`),
+  'a provider to sign in at': (url) =>
+    one(
+      `auth: { embedded: { signIn: { oidc: { issuer: "https:${url}", clientId: x, clientSecret: ${key} } } } }`,
+    ),
+  'a provider to connect to': (url) =>
+    upstream(`connect: { issuer: "https:${url}", clientId: x, clientSecret: ${key} }`),
+  'a provider of exchanged tokens': (url) =>
+    upstream(`exchange: { issuer: "https:${url}", clientId: x, clientSecret: ${key} }`),
+  'a header, typed out': (url) => upstream(`headers: { authorization: "Bearer ${url}" }`),
+  'a variable, typed out': (url) =>
+    `${base}servers: { notes: { upstream: { command: [x], env: { DSN: "postgres:${url}" } } } }\n`,
+  'an argument of a server': (url) =>
+    `${base}servers: { notes: { upstream: { command: [x, "--dsn", "postgres:${url}"] } } }\n`,
+  'a command, in one text': (url) =>
+    `${base}servers: { notes: { upstream: { command: "x --dsn=postgres:${url}" } } }\n`,
+  'a secret, typed out': (url) => one(`auth: { vaultKey: "${url}" }`),
+  'a secret that is a list': (url) => one(`auth: { vaultKey: ["${url}"] }`),
+  'a reference with more': (url) => one(`auth: { vaultKey: { env: KEY, value: "${url}" } }`),
+  'a name that is a value': (url) => one(`auth: { vaultKey: { "${url}": 1 } }`),
+  'a reference to what is no name': (url) => one(`auth: { vaultKey: { env: "${url}" } }`),
+  'a web page that may call': (url) => one(`allowedOrigins: ["https:${url}"]`),
+};
+
 const cases: readonly Case[] = [
   {
     name: 'a literal where a secret belongs',
@@ -221,6 +267,18 @@ const cases: readonly Case[] = [
     }),
     says: /./,
   },
+  // Every URL that a file can hold, with a password in it, and then something else that is wrong.
+  ...Object.entries(urlsOf).flatMap(([name, given]): Case[] =>
+    (['check', 'explain'] as const).map((verb) => ({
+      name: `config ${verb}: a password in the URL of ${name}`,
+      given: (make) => ({
+        command: ['config', verb, '--config', 'portcullis.yaml'],
+        env: { KEY: Buffer.alloc(32, 7).toString('base64') },
+        config: `${given(`//gate:${make(`password of ${name}`)}@host.example/${make(`path of ${name}`)}?token=${make(`query of ${name}`)}`)}broken: 1\n`,
+      }),
+      says: /broken/,
+    })),
+  ),
 ];
 
 describe('what a command says when it fails', () => {
