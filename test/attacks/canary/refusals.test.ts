@@ -40,6 +40,7 @@ it('a request that is refused, for whatever reason, leaves nothing of its secret
     );
     assert.deepEqual(missing, [], 'reasons that no request met');
   }, 10_000);
+  await world.scrape();
   // With its write-ahead log, which a closed store does not have.
   assertClean(world, (text) => echoes(text));
   assert.equal(await world.running.stop(), 0);

@@ -30,6 +30,8 @@ export interface World {
   /** One request with a canary in every place that a request has. */
   send(options?: Sending): Promise<{ readonly status: number; readonly text: string }>;
   raw(text: string): Promise<string>;
+  /** What Prometheus is told: with its token, with another, and with none. */
+  scrape(): Promise<void>;
   command(...parameters: string[]): Promise<void>;
   /** Reasons of the records written so far, in the copy. */
   reasons(): string[];
@@ -68,12 +70,14 @@ export async function startWorld(t: TestContext, options: WorldOptions = {}): Pr
     await Promise.all([upstream.close(), issuer.stop(), collector.close()]);
   });
   const cwd = home(t);
-  const [port, dead] = [await freePort(), await freePort()];
+  const [port, dead, metricsPort] = [await freePort(), await freePort(), await freePort()];
+  const scrapeToken = canaries.make('token of Prometheus');
   const origin = `http://127.0.0.1:${port}`;
   const staticKey = canaries.make('static key');
   const env = {
     UPSTREAM_KEY: canaries.make('key of the upstream'),
     STATIC_KEY: staticKey,
+    SCRAPE_TOKEN: scrapeToken,
     SINK_KEY: canaries.make('key of a sink'),
     HOOK_SECRET: canaries.make('secret of a webhook'),
     CONNECT_SECRET: canaries.make('client secret at the provider of an upstream'),
@@ -107,7 +111,7 @@ tools:
   - { match: "*", hint: readOnly, scope: mcp:tools:read }
 http: { drainSeconds: 1, maxBodyBytes: 65536 }
 alerts: { webhook: { url: "${collector.url}/alerts", secret: { env: HOOK_SECRET } } }
-telemetry: { otlp: "${collector.url}/telemetry", headers: { authorization: { env: SINK_KEY } }, metrics: { every: 1s } }
+telemetry: { otlp: "${collector.url}/telemetry", headers: { authorization: { env: SINK_KEY } }, metrics: { every: 1s }, prometheus: { listen: { host: 127.0.0.1, port: ${metricsPort} }, token: { env: SCRAPE_TOKEN } } }
 audit:
   also:
     - { file: ./copy.jsonl }
@@ -124,6 +128,7 @@ ${options.rest ?? 'limits: { client: 40/min, organization: 60/min, address: 1000
   };
   const said: string[] = [];
   const answers: string[] = [];
+  const scraped: string[] = [];
   const running = await startServing(t, file, { cwd, env });
   let number = 0;
   const world: World = {
@@ -150,6 +155,13 @@ ${options.rest ?? 'limits: { client: 40/min, organization: 60/min, address: 1000
       answers.push(JSON.stringify([...answer.headers]), text);
       return { status: answer.status, text };
     },
+    async scrape() {
+      for (const token of [scrapeToken, canaries.make('another token for Prometheus'), null]) {
+        const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+        const answer = await fetch(`http://127.0.0.1:${metricsPort}/metrics`, { headers });
+        scraped.push(JSON.stringify([...answer.headers]), await answer.text());
+      }
+    },
     async raw(text) {
       const answer = await rawRequest(port, text);
       answers.push(answer);
@@ -165,6 +177,7 @@ ${options.rest ?? 'limits: { client: 40/min, organization: 60/min, address: 1000
         ['standard output', running.stdout()],
         ['the log', running.stderr()],
         ['an answer', answers.join('\n')],
+        ['what Prometheus got', scraped.join('\n')],
         ['the terminal of a command', said.join('\n')],
         ['the process list', processList()],
         ...collector.received(),
