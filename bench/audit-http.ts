@@ -1,0 +1,41 @@
+// What the audit trail costs a call through the gateway: `node bench/audit-http.ts [calls] [rounds]`. Three gateways in processes of their own,
+// in turn, several rounds in one run; upstream, issuer and clients in this process. Ratios count.
+import { median, openGateways } from './gateways.ts';
+
+const calls = Number(process.argv[2] ?? 4_000);
+const rounds = Number(process.argv[3] ?? 7);
+const say = (text: string) => process.stdout.write(`${text}\n`);
+
+const gateways = await openGateways();
+try {
+  const candidates = [
+    await gateways.start('no audit', [], 'audit'),
+    await gateways.start('batched', ['audit: { durability: batched }']),
+    await gateways.start('strict', ['audit: { durability: strict }']),
+  ];
+  for (const candidate of candidates) await gateways.run(candidate, { calls, lanes: 64 }); // warm
+  for (const lanes of [64, 1]) {
+    const count = lanes === 1 ? Math.ceil(calls / 8) : calls;
+    const found = candidates.map(() => [] as { speed: number; cpu: number }[]);
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [at, candidate] of candidates.entries()) {
+        const figures = await gateways.run(candidate, { calls: count, lanes });
+        found[at]?.push({ speed: figures.callsPerSecond, cpu: figures.processorMicrosecondsPerCall });
+      }
+    }
+    say(`${lanes} at once, ${count} calls a round, median of ${rounds} rounds`);
+    for (const [at, { name }] of candidates.entries()) {
+      const own = found[at] ?? [];
+      const ratio = (before: number) =>
+        median(own.map(({ speed }, round) => speed / (found[before]?.[round]?.speed ?? 1))).toFixed(3);
+      const speed = median(own.map((one) => one.speed));
+      say(
+        `  ${name.padEnd(9)} ${speed.toFixed(0).padStart(6)} calls/s  ${(1_000 / speed).toFixed(3)} ms between answers  ` +
+          `${median(own.map((one) => one.cpu)).toFixed(0)} us CPU a call` +
+          (at > 0 ? `  ${ratio(at - 1)} of ${candidates[at - 1]?.name}` : ''),
+      );
+    }
+  }
+} finally {
+  await gateways.close();
+}
