@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 
 /**
  * Notices an agent that makes the same call again and again. Exact: never more than `identical` equal calls in any
@@ -34,7 +34,7 @@ export interface LoopOptions {
 const candidates = 16;
 
 export function createLoopGuard({ identical, withinMs, maxCalls }: LoopOptions): LoopGuard {
-  const key = randomBytes(32);
+  const key = createSecretKey(randomBytes(32));
   /** Times of the admitted calls of the last stretch, oldest first; the most recently seen call last. */
   const seen = new Map<string, number[]>();
   let latest = Number.NEGATIVE_INFINITY;

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { equalInConstantTime } from '../base/index.ts';
 
 /**
@@ -21,8 +21,9 @@ const macLength = 43; // 32 bytes in base64url
 const maxLength = 1024;
 
 export function createSessionSeal(key: Uint8Array): SessionSeal {
+  const secret = createSecretKey(key);
   const mac = (owner: SessionOwner, id: string): string =>
-    createHmac('sha256', key)
+    createHmac('sha256', secret)
       .update(JSON.stringify(['portcullis session', owner.server, owner.principal, id]))
       .digest('base64url');
   return {

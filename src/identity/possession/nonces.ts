@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey } from 'node:crypto';
 import { type Clock, equalInConstantTime } from '../../base/index.ts';
 
 /** Nonces of the resource server (RFC 9449 section 9), without a store: each is a keyed name of its time. */
@@ -12,8 +12,9 @@ const stepMs = 150_000;
 
 /** @param key 32 bytes, the same for every process behind one URL */
 export function createNonces(key: Uint8Array, clock: Clock): Nonces {
+  const secret = createSecretKey(key);
   const at = (step: number): string =>
-    createHmac('sha256', key).update(`dpop nonce ${step}`).digest('base64url').slice(0, 32);
+    createHmac('sha256', secret).update(`dpop nonce ${step}`).digest('base64url').slice(0, 32);
   const step = (): number => Math.floor(clock.now() / stepMs);
   return {
     current: () => at(step()),
