@@ -14,6 +14,7 @@ export async function openAudit(): Promise<OpenAuditTrail> {
     subscribe: () => () => {},
     healthy: () => true,
     flush: () => Promise.resolve(),
+    settled: () => Promise.resolve(),
     close: () => Promise.resolve(),
     writer: '',
     file: '',

@@ -35,6 +35,8 @@ export interface WriterOptions {
 const mostPerCommit = 4_000;
 /** The window of `batched`: what the death of the process takes along, beside a commit that is under way. */
 export const batchMs = 50;
+/** With `strict`, what nobody waits for (the outcome of a call that has left) may wait so long for others to share its commit. */
+const companyMs = 4;
 const recoveredEvent = 'audit.recovered';
 /** What an entry takes in memory beside its text. */
 const entryOverhead = 600;
@@ -68,6 +70,8 @@ export class Writer {
   #added = 0;
   #draining: Promise<void> | null = null;
   #batch: NodeJS.Timeout | undefined;
+  /** Whether anybody waits for something in the backlog. */
+  #isAwaited = false;
   #sealing: NodeJS.Timeout | undefined;
   #flushers: Flusher[] = [];
   readonly #settlers = new Settlers(settleWithinMs);
@@ -150,9 +154,11 @@ export class Writer {
   /** Resolves when everything added so far is durable (or refused); waits for recovery; rejects on `close`. */
   flush(): Promise<void> {
     if (this.#unwritten() === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => {
+    const flushed = new Promise<void>((resolve, reject) => {
       this.#flushers.push({ ordinal: this.#added, resolve, reject });
     });
+    this.#start();
+    return flushed;
   }
 
   /**
@@ -162,7 +168,10 @@ export class Writer {
   settled(): Promise<void> {
     const waits =
       this.#options.durability === 'strict' && this.#state === 'writing' && this.#backlog.hasRoom();
-    return waits && this.waiting() > 0 ? this.#settlers.wait(this.#added) : Promise.resolve();
+    if (!waits || this.waiting() === 0) return Promise.resolve();
+    this.#isAwaited = true;
+    this.#start();
+    return this.#settlers.wait(this.#added);
   }
 
   /** Resolves when everything added so far is durable and under a signed checkpoint. Never, while the store fails. */
@@ -220,16 +229,21 @@ export class Writer {
     const size = item.text.length + entryOverhead;
     if (!this.#backlog.add({ ...item, size, ordinal: this.#added + 1 })) return false;
     this.#added += 1;
+    if (item.settle) this.#isAwaited = true;
     this.#start();
     return true;
   }
 
-  /** In a microtask, so that what is added in one turn shares a commit; or after the window of `batched`. */
+  /** In a microtask, so that what is added in one turn shares a commit; or after a while, where nobody waits. */
   #start(): void {
-    if (this.#draining || this.#batch || this.#state !== 'writing') return;
-    const hurry = this.#closing || this.#flushers.length > 0 || this.#backlog.size >= mostPerCommit;
-    if (this.#options.durability === 'strict' || hurry) this.#drain();
-    else this.#batch = setTimeout(() => this.#drain(), batchMs);
+    if (this.#draining || this.#state !== 'writing' || this.#backlog.size === 0) return;
+    const isMuch = this.#backlog.size >= mostPerCommit;
+    if (this.#isAwaited || this.#closing || this.#flushers.length > 0 || isMuch) this.#drain();
+    else
+      this.#batch ??= setTimeout(
+        () => this.#drain(),
+        this.#options.durability === 'strict' ? companyMs : batchMs,
+      );
   }
 
   #seal(): void {
@@ -253,6 +267,7 @@ export class Writer {
   async #commits(): Promise<void> {
     const { checkpointer } = this.#options;
     while (this.#state === 'writing' && (this.#backlog.size > 0 || checkpointer.due(0))) {
+      this.#isAwaited = false;
       const items = this.#withOwn(this.#backlog.take(mostPerCommit));
       this.#inDoubt = items;
       try {
