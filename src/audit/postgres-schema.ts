@@ -1,4 +1,4 @@
-import type { PgMigrations, PgQueries } from '../store/index.ts';
+import type { PgMigrations } from '../store/index.ts';
 import { type TextColumn, textColumns } from './columns.ts';
 
 // The trail in PostgreSQL: the tables and columns of the SQLite file under the same names, in the schema `portcullis`.
@@ -20,7 +20,7 @@ const bodies = {
       END IF;
       RAISE EXCEPTION 'a removal must be on record first';
     END`,
-  // Only its owner may bring an index up to date; whoever may append runs this in the owner's name.
+  // Only the owner may make partitions and bring an index up to date; whoever may append runs these two in the owner's name.
   summarise: `BEGIN
       IF pg_try_advisory_xact_lock(7046029255) THEN
         PERFORM brin_summarize_new_values(part.indexrelid) FROM pg_inherits AS child JOIN pg_index AS part ON part.indexrelid = child.inhrelid
@@ -28,6 +28,19 @@ const bodies = {
           to_regclass('portcullis.records_' || to_char(now(), 'YYYYMM')),
           to_regclass('portcullis.records_' || to_char(now() - interval '1 day', 'YYYYMM')));
       END IF;
+    END`,
+  // The names and bounds are the server's own digits.
+  prepare: `DECLARE month timestamp;
+    BEGIN
+      PERFORM pg_advisory_xact_lock(7046029256);
+      FOR month IN SELECT * FROM generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
+          date_trunc('month', now() AT TIME ZONE 'UTC') + interval '2 months', interval '1 month') LOOP
+        IF to_regclass('portcullis.records_' || to_char(month, 'YYYYMM')) IS NULL THEN
+          EXECUTE format('CREATE TABLE portcullis.%I PARTITION OF portcullis.records FOR VALUES FROM (%L) TO (%L)',
+            'records_' || to_char(month, 'YYYYMM'), to_char(month, 'YYYY-MM-DD') || ' 00:00:00+00',
+            to_char(month + interval '1 month', 'YYYY-MM-DD') || ' 00:00:00+00');
+        END IF;
+      END LOOP;
     END`,
 } as const;
 
@@ -45,6 +58,15 @@ export const pgGuards: readonly {
   { table: 'removals', name: 'removals_on_record', type: 7, body: bodies.on_record },
   { table: 'removals', name: 'removals_no_change', type: 27, body: bodies.refuse_change },
 ];
+
+/** Of `records`, and each partition has its own of each. */
+export const pgIndexes = [
+  'records_writer_position_at_key',
+  'records_request',
+  'records_timestamp',
+  'records_event',
+  'records_values',
+] as const;
 
 const dropped = [
   ...['client_id', 'subject', 'tool_name', 'token_id', 'address', 'organization', 'arguments_hash'],
@@ -153,27 +175,9 @@ export const pgAuditMigrations: PgMigrations = {
     CREATE INDEX records_values ON portcullis.records
       USING brin (left(timestamp, 16) text_minmax_ops, ${bloomed.join(', ')}) WITH (pages_per_range = 64);
     CREATE FUNCTION portcullis.summarise() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-      SET lock_timeout = '200ms' AS $$ ${bodies.summarise} $$;
-    REVOKE ALL ON FUNCTION portcullis.summarise() FROM PUBLIC;`,
+      SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$ ${bodies.summarise} $$;
+    CREATE FUNCTION portcullis.prepare() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+      AS $$ ${bodies.prepare} $$;
+    REVOKE ALL ON FUNCTION portcullis.summarise(), portcullis.prepare() FROM PUBLIC;`,
   ],
 };
-
-const monthsAhead = 2;
-
-/** Makes the partitions of this month and the next ones. Several may do so at once. */
-export async function preparePartitions({ query }: PgQueries): Promise<void> {
-  const { rows } = await query(
-    `SELECT to_char(month, 'YYYYMM') AS name, to_char(month, 'YYYY-MM-DD') AS first,
-            to_char(month + interval '1 month', 'YYYY-MM-DD') AS after
-     FROM generate_series(date_trunc('month', now()), date_trunc('month', now()) + $1 * interval '1 month', interval '1 month') AS month
-     WHERE to_regclass('portcullis.records_' || to_char(month, 'YYYYMM')) IS NULL`,
-    [monthsAhead],
-  );
-  // The values are the server's own digits and hyphens: DDL takes no parameters.
-  for (const { name, first, after } of rows) {
-    await query(
-      `CREATE TABLE IF NOT EXISTS portcullis.records_${name} PARTITION OF portcullis.records
-       FOR VALUES FROM ('${first} 00:00:00+00') TO ('${after} 00:00:00+00')`,
-    );
-  }
-}

@@ -137,16 +137,19 @@ export interface PgMigrations {
 /** Any number that nobody else uses: PostgreSQL has one space of advisory locks for a database. */
 const migrationLock = 7_046_029_254;
 
-/** Brings the schema up to date; of several that start at once one does it, and the others wait. */
+/**
+ * Brings the schema up to date; of several that start at once one does it, and the others wait. Where it is up to date nothing is
+ * touched: a user who may only append is enough then.
+ */
 export async function migratePostgres(database: Postgres, { name, steps }: PgMigrations): Promise<void> {
+  if ((await versionOf(database, name)) === steps.length) return;
   await database.transaction(async ({ query }) => {
     await query('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
     await query('CREATE SCHEMA IF NOT EXISTS portcullis');
     await query(
       'CREATE TABLE IF NOT EXISTS portcullis.migrations (name text PRIMARY KEY, version integer NOT NULL)',
     );
-    const { rows } = await query('SELECT version FROM portcullis.migrations WHERE name = $1', [name]);
-    const version = Number(rows[0]?.['version'] ?? 0);
+    const version = await versionOf({ query }, name);
     if (version > steps.length) {
       throw new OperationError(`${database.place} was written by a newer Portcullis (schema ${version})`, {
         hint: 'run the newer version, or name another database',
@@ -159,4 +162,11 @@ export async function migratePostgres(database: Postgres, { name, steps }: PgMig
       [name, steps.length],
     );
   });
+}
+
+async function versionOf({ query }: PgQueries, name: string): Promise<number> {
+  const { rows: found } = await query("SELECT to_regclass('portcullis.migrations') IS NOT NULL AS there");
+  if (!(found[0]?.['there'] as unknown)) return 0;
+  const { rows } = await query('SELECT version FROM portcullis.migrations WHERE name = $1', [name]);
+  return Number(rows[0]?.['version'] ?? 0);
 }

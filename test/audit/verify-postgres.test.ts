@@ -123,6 +123,114 @@ describe('the trail in PostgreSQL', { skip }, () => {
     });
   }
 
+  /** By a superuser: an index does not hear of what happens meanwhile. */
+  const unseen = (index: string, sql: string) => `
+    UPDATE pg_index SET indisready = false WHERE indexrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'portcullis.${index}'::regclass);
+    ${sql};
+    UPDATE pg_index SET indisready = true WHERE indexrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'portcullis.${index}'::regclass)`;
+  const forged = `INSERT INTO portcullis.records (at, writer, position, entry, hash, phase, timestamp, request_id)
+    SELECT now(), writer, 900, entry, hash, phase, timestamp, request_id FROM portcullis.records WHERE position = 4`;
+  /** As it was: only the index does not know it any more. */
+  const again = `CREATE TEMP TABLE one AS SELECT * FROM portcullis.records WHERE position = 9;
+    DELETE FROM portcullis.records WHERE position = 9; INSERT INTO portcullis.records SELECT * FROM one`;
+
+  const beside: Readonly<Record<string, { sql: string; kind: string; message: RegExp }>> = {
+    'an index that was dropped': {
+      sql: 'DROP INDEX portcullis.records_values',
+      kind: 'schema',
+      message: /records_values of the database is gone/,
+    },
+    'an index that is switched off': {
+      sql: `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'portcullis.records_timestamp'::regclass`,
+      kind: 'schema',
+      message: /records_timestamp of the database was changed or switched off/,
+    },
+    'an index that was added': {
+      sql: 'CREATE INDEX another ON portcullis.records (subject)',
+      kind: 'schema',
+      message: /index another of the database was added/,
+    },
+    'an entry that was added behind the back of the index that verification goes by': {
+      sql: unseen('records_writer_position_at_key', forged),
+      kind: 'schema',
+      message: /verification passes over 1 entries/,
+    },
+    'an entry that queries by time pass over': {
+      sql: `${off} ${unseen('records_timestamp', again)}; ${on}`,
+      kind: 'schema',
+      message: /queries by time pass over 1 entries/,
+    },
+    'an entry that audit trace passes over': {
+      sql: `${off} ${unseen('records_request', again)}; ${on}`,
+      kind: 'schema',
+      message: /queries by request id pass over 1 entries/,
+    },
+    'rows that are hidden from some': {
+      sql: `ALTER TABLE portcullis.records ENABLE ROW LEVEL SECURITY`,
+      kind: 'schema',
+      message: /hides rows from some readers/,
+    },
+    'a view in place of a table': {
+      sql: `ALTER TABLE portcullis.open_calls RENAME TO calls;
+        CREATE VIEW portcullis.open_calls AS SELECT * FROM portcullis.calls WHERE false`,
+      kind: 'schema',
+      message: /open_calls of the database is no table/,
+    },
+    'an end that lies further back: tail would not go on': {
+      sql: 'UPDATE portcullis.heads SET position = 5',
+      kind: 'index',
+      message: /says that it ends at entry 5, its entries end at \d+/,
+    },
+    'an end that has another hash': {
+      sql: `UPDATE portcullis.heads SET hash = '\\x00'`,
+      kind: 'index',
+      message: /says that it ends at/,
+    },
+    'an end that is gone': {
+      sql: 'DELETE FROM portcullis.heads',
+      kind: 'index',
+      message: /says that it ends at entry 0/,
+    },
+    'a call whose fate is unknown, taken off the list': {
+      sql: 'DELETE FROM portcullis.open_calls',
+      kind: 'index',
+      message: /queries pass over this call/,
+    },
+    'a call that ended, put on the list': {
+      sql: `INSERT INTO portcullis.open_calls SELECT request_id FROM portcullis.records WHERE phase = 'outcome' LIMIT 1`,
+      kind: 'index',
+      message: /1 calls are listed as without an outcome/,
+    },
+    'a chain under another name': {
+      sql: `ALTER TABLE portcullis.writers DISABLE TRIGGER ALL; UPDATE portcullis.writers SET writer = 'somebody' WHERE id = 1;
+        ALTER TABLE portcullis.writers ENABLE TRIGGER ALL`,
+      kind: 'edited',
+      message: /is not what was written/,
+    },
+    'a writer that is gone': {
+      sql: `ALTER TABLE portcullis.writers DISABLE TRIGGER ALL; DELETE FROM portcullis.heads; DELETE FROM portcullis.writers;
+        ALTER TABLE portcullis.writers ENABLE TRIGGER ALL`,
+      kind: 'edited',
+      message: /is not what was written/,
+    },
+  };
+  for (const [name, { sql, kind, message }] of Object.entries(beside)) {
+    it(`found: ${name}`, async (t) => {
+      const here = place(t);
+      const trail = await openTrailFor(t, here.dataDir, { postgres: here.postgres });
+      await trail.intent(intent({ request_id: 'open' }));
+      await trail.close();
+      await run(t, here, 0);
+      assert.deepEqual((await verifyAudit(here)).findings, []);
+      here.sql(sql);
+      const { findings } = await verifyAudit(here);
+      assert.ok(
+        findings.some((one) => one.kind === kind && message.test(one.message)),
+        JSON.stringify(findings),
+      );
+    });
+  }
+
   it('retention removes what is old, on record, and the rest stays provable', async (t) => {
     const here = place(t);
     await run(t, here, 500);

@@ -2,7 +2,7 @@ import { type Log, messageOf, OperationError, type Secret } from '../../base/ind
 import { connectPostgres, copyField, migratePostgres, type Postgres } from '../../store/index.ts';
 import { latencyOf, textColumnOf, textColumns } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
-import { pgAuditMigrations, preparePartitions } from '../postgres-schema.ts';
+import { pgAuditMigrations } from '../postgres-schema.ts';
 import type { AuditSink, ChainHead } from './sink.ts';
 
 export interface PostgresSinkOptions {
@@ -94,10 +94,8 @@ interface Chain {
  * later is of an older epoch.
  */
 async function takeChain(database: Postgres, writer: string): Promise<{ chain: Chain; head: ChainHead }> {
-  return database.transaction(async (queries) => {
-    await queries.query('SELECT pg_advisory_xact_lock(hashtext($1))', ['portcullis audit partitions']);
-    await preparePartitions(queries);
-    const { query } = queries;
+  return database.transaction(async ({ query }) => {
+    await query('SELECT portcullis.prepare()');
     await query('INSERT INTO portcullis.writers (writer) VALUES ($1) ON CONFLICT DO NOTHING', [writer]);
     await query(
       `INSERT INTO portcullis.heads (writer, position, hash, epoch, at)

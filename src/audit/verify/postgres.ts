@@ -2,7 +2,8 @@ import { type Log, messageOf, OperationError, type Secret } from '../../base/ind
 import { connectPostgres, type PgQueries, type Postgres, type Row } from '../../store/index.ts';
 import { textColumns } from '../columns.ts';
 import { hexOf } from '../entry-text.ts';
-import { pgGuards } from '../postgres-schema.ts';
+import { compareBeside } from './postgres-beside.ts';
+import { schemaFaults } from './postgres-schema-faults.ts';
 import type { VerifyStore } from './store.ts';
 
 const pageRows = 5_000;
@@ -13,7 +14,7 @@ export async function postgresToVerify(url: Secret, log: Log): Promise<VerifySto
     url,
     log,
     connections: 1,
-    statementMs: 120_000,
+    statementMs: 3_600_000,
     readOnly: true,
     schema: 'portcullis',
   });
@@ -35,6 +36,7 @@ export async function postgresToVerify(url: Secret, log: Log): Promise<VerifySto
 function storeOf(database: Postgres): VerifyStore {
   return {
     schemaFaults: () => schemaFaults(database),
+    beside: (check) => compareBeside(database, check),
     async rows(take, find) {
       for (let last: Row | undefined, more = true; more; ) {
         const rows = await page(database, last);
@@ -84,43 +86,4 @@ function contradiction(row: Row, text: string): string | null {
   }
   const wrong = textColumns.find((name) => (said[name] || null) !== row[name]);
   return wrong ?? ((said['latency_ms'] ?? null) === row['latency_ms'] ? null : 'latency_ms');
-}
-
-/** The guards of the tables: there, switched on, and doing what they were made to do. */
-async function schemaFaults({ query }: PgQueries): Promise<string[]> {
-  const { rows } = await query(
-    `SELECT c.relname || '.' || t.tgname AS name, t.tgenabled AS enabled, t.tgtype AS type, p.prosrc AS body
-     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-       JOIN pg_proc p ON p.oid = t.tgfoid
-     WHERE n.nspname = 'portcullis' AND NOT t.tgisinternal AND t.tgparentid = 0`,
-  );
-  const found = new Map(rows.map((row) => [String(row['name']), row]));
-  const faults = pgGuards.flatMap(({ table, name: trigger, type, body }) => {
-    const name = `${table}.${trigger}`;
-    const row = found.get(name);
-    if (!row) return [`trigger ${name} of the database is gone`];
-    if (row['enabled'] !== 'O' && row['enabled'] !== 'A')
-      return [`trigger ${name} of the database is switched off`];
-    const same = Number(row['type']) === type && String(row['body']).trim() === body.trim();
-    return same ? [] : [`trigger ${name} of the database was changed`];
-  });
-  const added = [...found.keys()].filter(
-    (name) => !pgGuards.some((guard) => `${guard.table}.${guard.name}` === name),
-  );
-  return [
-    ...faults,
-    ...added.map((name) => `trigger ${name} of the database was added`),
-    ...(await partitionFaults(query)),
-  ];
-}
-
-/** A partition has its own copy of each row trigger, which can be taken away or switched off by itself. */
-async function partitionFaults(query: PgQueries['query']): Promise<string[]> {
-  const { rows } = await query(
-    `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     WHERE i.inhparent = 'portcullis.records'::regclass AND 2 <> (
-       SELECT count(*) FROM pg_trigger t
-       WHERE t.tgrelid = c.oid AND t.tgname IN ('records_no_change', 'records_no_delete') AND t.tgenabled IN ('O', 'A'))`,
-  );
-  return rows.map((row) => `the guard of partition ${String(row['name'])} is gone or switched off`);
 }

@@ -22,6 +22,8 @@ export interface VerifyStore {
    * not fit together: `rows` tells what
    */
   inParallel?(): Promise<ChainCheck | null>;
+  /** Compares what is kept beside the entries, and can be made anew from them, with what they said. */
+  beside?(check: ChainCheck): Promise<void>;
   /** In hex; null where there is no such entry. */
   hashAt(writer: string, position: number): Promise<string | null>;
   close(): Promise<void>;

@@ -54,6 +54,7 @@ export async function verifyAudit(place: AuditStore, options: VerifyOptions = {}
   try {
     const check = (await store.inParallel?.()) ?? (await readInOrder(store, keys));
     for (const fault of await store.schemaFaults()) check.find('schema', nowhere, fault);
+    await store.beside?.(check);
     const removed = check.removed();
     check.compareBeginnings(removed);
     const saved = savedCheckpoints(dataDir, options.checkpoints ?? [], { keys, check });
