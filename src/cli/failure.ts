@@ -1,4 +1,4 @@
-import { ConfigurationError, faultLines, messageOf, OperationError } from '../base/index.ts';
+import { ConfigurationError, faultLines, messageOf, OperationError, redact } from '../base/index.ts';
 import { type ExitCode, exitCodes, UsageError } from './command.ts';
 import { bad, type Output } from './output.ts';
 
@@ -24,14 +24,32 @@ function linesOf(error: unknown): string[] {
     return [...lead, ...faults.flatMap(faultLines)];
   }
   const hint = hintOf(error);
-  return [messageOf(error), ...(hint ? [`  ${hint}`] : [])];
+  return [messageOfFailure(error), ...(hint ? [`  ${hint}`] : [])];
 }
 
 function asJson(error: unknown): object {
   if (error instanceof ConfigurationError)
     return { message: 'the configuration is wrong', faults: error.faults };
   const hint = hintOf(error);
-  return { message: messageOf(error), ...(hint ? { hint } : {}) };
+  return { message: messageOfFailure(error), ...(hint ? { hint } : {}) };
+}
+
+/** What a library says may quote what it was given, such as the URL of a store. What was typed was typed here. */
+function messageOfFailure(error: unknown): string {
+  return error instanceof UsageError ? error.message : redact(messageOf(error));
+}
+
+/**
+ * What nobody caught ends the process, as it does without this. Node would print every property of the error too, such as the
+ * command that a store refused, with the password in it.
+ */
+export function endOnFault(output: Output): void {
+  if (process.listenerCount('uncaughtException') > 0) return;
+  process.on('uncaughtException', (error: unknown) => {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    for (const line of redact(`a fault of Portcullis: ${stack}`).split('\n')) output.note(line);
+    process.exit(exitCodes.failed);
+  });
 }
 
 function hintOf(error: unknown): string | undefined {

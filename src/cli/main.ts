@@ -2,7 +2,7 @@ import { didYouMean, systemClock } from '../base/index.ts';
 import type { Environment } from '../config/index.ts';
 import { type CommandContext, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { type CommandEntry, commands, loadCommand } from './command-table.ts';
-import { reportFailure } from './failure.ts';
+import { endOnFault, reportFailure } from './failure.ts';
 import { commandHelp, overview } from './help.ts';
 import { terminalOutput } from './output.ts';
 import { parseCommandLine } from './parse.ts';
@@ -11,6 +11,7 @@ import { version } from './version.ts';
 /** Runs what was typed. @returns the exit code: 0, 1 (failed) or 2 (usage or configuration) */
 export async function main(parameters: readonly string[], environment: Environment): Promise<ExitCode> {
   const output = terminalOutput(environment);
+  endOnFault(output);
   const beforeRest = parameters.includes('--') ? parameters.slice(0, parameters.indexOf('--')) : parameters;
   const context: CommandContext = {
     output,

@@ -267,6 +267,11 @@ describe('what commands show and write of others is inert', () => {
     );
   });
 
+  it('a policy that is proposed from hostile calls is YAML too', async () => {
+    const { stdout } = await type(['report', '--policy', '--data', join(cwd, 'data')], {});
+    assert.ok(parse(stdout));
+  });
+
   it('a lock file that is written of hostile pins says the same as they', () => {
     const { servers } = JSON.parse(readFileSync(join(cwd, 'pins.lock'), 'utf8')) as {
       servers: Record<string, Record<string, unknown>>;

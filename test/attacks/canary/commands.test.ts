@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -352,3 +352,27 @@ async function failsClean(t: TestContext, { given, says }: Case, { json, type }:
   assert.deepEqual(canaries.foundIn(text), []);
   assert.doesNotMatch(text, /CANARY/, 'nor a part of one');
 }
+
+it('nor a process that ends of a fault of ours, whatever the error carries', async (t) => {
+  const canaries = new Canaries();
+  const [url, args] = [canaries.make('URL'), canaries.make('arguments of a refused command')];
+  // As ioredis rejects for a wrong password: what it sent is a property.
+  const program = `
+    import { main } from ${JSON.stringify(new URL('../../../src/cli/main.ts', import.meta.url).href)};
+    await main(['--version'], {});
+    const error = Object.assign(new Error('refused by redis://default:${url}@h\\n\\u001b[2J'), { command: { name: 'auth', args: ['${args}'] } });
+    error.cause = new Error('${args}');
+    void Promise.reject(error);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd: home(t) });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+  const [code] = (await once(child, 'close')) as [number];
+  assert.equal(code, 1);
+  assert.match(said, /a fault of Portcullis: Error: refused by redis:\/\/\[redacted\]@h\n/);
+  assert.match(said, / at /, 'where it was');
+  assert.deepEqual(canaries.foundIn(said), []);
+  assert.ok(!said.includes('\u001b'));
+});
