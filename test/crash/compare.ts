@@ -1,18 +1,30 @@
 import { type AuditStore, openAuditSource, verifyAudit } from '../../src/audit/index.ts';
 import { silentLog } from '../../src/base/index.ts';
 
-/** What the upstream saw and what clients got. */
+/** What the upstream saw and what clients got: request ids. */
 export interface Witnessed {
-  /** Request ids, in the order of arrival. */
+  /** In the order of arrival. */
   readonly seen: readonly string[];
+  /** Whatever the answer was. */
   readonly answered: ReadonlySet<string>;
+  /** Refusals that were got while the store failed: those waited for nothing. */
+  readonly excused: ReadonlySet<string>;
+  /** `jti` of the tokens that somebody has, but for those of an outage. */
+  readonly tokens: ReadonlySet<string>;
+}
+
+export interface Comparison {
+  readonly faults: readonly string[];
+  readonly orphans: number;
+  /** Of `excused`: those that the death of the gateway took along. */
+  readonly lostInOutage: number;
 }
 
 /** Holds both against the trail. @returns one sentence for each promise that was broken */
 export async function compare(
   store: AuditStore,
-  { seen, answered }: Witnessed,
-): Promise<{ faults: readonly string[]; orphans: number }> {
+  { seen, answered, excused, tokens }: Witnessed,
+): Promise<Comparison> {
   const source = await openAuditSource(store, silentLog);
   const ids = async (condition: string) => {
     const sql = `SELECT ${source.field('request_id')} AS request_id FROM records WHERE ${condition}`;
@@ -21,6 +33,10 @@ export async function compare(
   const intents = await ids("phase = 'intent'");
   const outcomes = await ids("phase = 'outcome'");
   const notices = await ids("phase = 'event' AND event = 'call.orphaned'");
+  const sql = "SELECT entry FROM records WHERE phase = 'event' AND event = 'token.issued'";
+  const issued = new Set(
+    (await source.run({ sql, parameters: {} })).map((row) => jtiOf(String(row['entry']))),
+  );
   await source.close();
   const [intended, ended, noticed] = [new Set(intents), new Set(outcomes), new Set(notices)];
   const isSettled = (id: string) => ended.has(id) || noticed.has(id);
@@ -29,6 +45,8 @@ export async function compare(
     'seen upstream without an intent': seen.filter((id) => !intended.has(id)),
     'seen upstream twice': twice(seen),
     'answered without an outcome or a notice': [...answered].filter((id) => !isSettled(id)),
+    'refused with an intent alone': [...excused].filter((id) => intended.has(id) && !isSettled(id)),
+    'issued without an event': [...tokens].filter((jti) => !issued.has(jti)),
     'intents without an outcome or a notice': intents.filter((id) => !isSettled(id)),
     'intents that are there twice': twice(intents),
     'outcomes that are there twice': twice(outcomes),
@@ -39,7 +57,12 @@ export async function compare(
   const faults = Object.entries(promises).flatMap(([what, found]) =>
     found.length === 0 ? [] : [`${what}: ${found.length}, such as ${found[0]}`],
   );
-  return { faults, orphans: notices.length };
+  const lostInOutage = [...excused].filter((id) => !isSettled(id)).length;
+  return { faults, orphans: notices.length, lostInOutage };
+}
+
+function jtiOf(entry: string): string {
+  return String((JSON.parse(entry) as { data?: { jti?: string } }).data?.jti);
 }
 
 function twice(ids: readonly string[]): string[] {

@@ -31,8 +31,8 @@ export interface Place {
 const nothing: Disturbance = { name: 'killed' };
 const some = (most: number) => wait(Math.random() * most);
 
-/** An embedded store that another process locks for longer than an append waits. */
-export async function lockedPlace(): Promise<Place> {
+/** An embedded store that another process locks, at times for longer than the 5 s that an append waits. */
+export async function lockedPlace(longestMs = 6_500): Promise<Place> {
   const dataDir = await mkdtemp(join(tmpdir(), 'portcullis-crash-'));
   const locked: Disturbance = {
     name: 'locked',
@@ -40,7 +40,7 @@ export async function lockedPlace(): Promise<Place> {
       await some(300);
       const db = new DatabaseSync(join(dataDir, 'audit.db'), { timeout: 2_000 });
       db.exec('BEGIN IMMEDIATE');
-      await some(6_500);
+      await some(longestMs);
       db.exec('ROLLBACK');
       db.close();
       await some(800);

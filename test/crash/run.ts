@@ -1,24 +1,28 @@
 // `npm run test:crash -- --rounds 200`: rounds in all, over every kind of place and of what goes wrong; see crash.ts.
+// `--place embedded|disk|postgres`: all of them there.
 import { parseArgs } from 'node:util';
 import { isPostgresInstalled } from '../support/postgres/index.ts';
 import { crash } from './crash.ts';
 import { databasePlace, lockedPlace, smallDisk } from './places.ts';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '200' } } });
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '200' }, place: { type: 'string' } },
+});
 const places = {
-  'embedded store': lockedPlace,
-  'small disk': smallDisk,
-  PostgreSQL: async () => (isPostgresInstalled ? databasePlace() : null),
+  embedded: { share: 0.5, make: lockedPlace },
+  disk: { share: 0.2, make: smallDisk },
+  postgres: { share: 0.3, make: async () => (isPostgresInstalled ? databasePlace() : null) },
 };
-const share = { 'embedded store': 0.5, 'small disk': 0.2, PostgreSQL: 0.3 };
+const chosen = Object.entries(places).filter(([name]) => (values.place ?? name) === name);
+if (chosen.length === 0) throw new Error(`--place is one of ${Object.keys(places).join(', ')}`);
 let isFaulty = false;
-for (const [name, make] of Object.entries(places)) {
+for (const [name, { share, make }] of chosen) {
   const place = await make();
   if (!place) {
     process.stderr.write(`${name}: SKIPPED, it is not to be had on this machine\n`);
     continue;
   }
-  const rounds = Math.ceil(Number(values.rounds) * share[name as keyof typeof share]);
+  const rounds = Math.ceil(Number(values.rounds) * (values.place ? 1 : share));
   const progress = (round: number) => {
     if (round % 10 === 0) process.stderr.write(`${name}: ${round} of ${rounds} rounds\n`);
   };

@@ -9,6 +9,9 @@ export interface RecordingUpstream {
   close(): void;
 }
 
+const text = { type: 'object', properties: { text: { type: 'string' } } };
+const tools = ['echo', 'delete_all', 'rationed'].map((name) => ({ name, inputSchema: text }));
+
 export async function startUpstream(): Promise<RecordingUpstream> {
   const seen: string[] = [];
   const server = createServer(async (request, response) => {
@@ -17,10 +20,9 @@ export async function startUpstream(): Promise<RecordingUpstream> {
     const message = JSON.parse(body || '{}') as { id?: unknown; method?: string };
     const isCall = message.method === 'tools/call';
     if (isCall) seen.push(String(request.headers['x-request-id']));
-    const tool = { name: 'echo', inputSchema: { type: 'object' } };
     const result = isCall
       ? { resultType: 'complete', content: [{ type: 'text', text: 'done' }] }
-      : { resultType: 'complete', tools: [tool] };
+      : { resultType: 'complete', tools };
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id ?? null, result }));
   }).listen(0, '127.0.0.1');
