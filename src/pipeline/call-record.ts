@@ -33,6 +33,8 @@ export class CallRecord {
   readonly #runtime: Runtime;
   /** Made once: intent and outcome say the same. */
   #captured: Captured | null = null;
+  /** What the intent said: the outcome says the same, and how the call ended. */
+  #intended: AuditRecord | null = null;
   #closed = false;
   #onClose: (() => void) | null = null;
   /** Monotonic: when the call left for the server behind. */
@@ -53,7 +55,8 @@ export class CallRecord {
     const capturing = this.#capture(this.#call.capture);
     if (capturing) await capturing;
     try {
-      await audit.intent(this.#record(null), { destructive });
+      this.#intended = this.#record();
+      await audit.intent(this.#intended, { destructive });
       took = clock.monotonic() - from;
     } finally {
       telemetry.intentTook?.(took);
@@ -110,7 +113,11 @@ export class CallRecord {
     if (this.#closed) return;
     this.#closed = true;
     this.#onClose?.();
-    const record = this.#record(ending);
+    const record = {
+      ...(this.#intended ?? this.#record()),
+      ...this.#call.noted,
+      ...this.#endDetails(ending),
+    };
     this.#runtime.audit.outcome(record);
     const { ended } = this.#runtime.telemetry;
     ended?.(endedCall({ call: this.#call, record, ending, trace: this.trace }));
@@ -121,7 +128,8 @@ export class CallRecord {
     return this.#runtime.audit.settled();
   }
 
-  #record(ending: Ending | null): AuditRecord {
+  /** Without an end. */
+  #record(): AuditRecord {
     const { principal, decision, server, request, message } = this.#call;
     const operation = this.#call.operation;
     return {
@@ -130,7 +138,6 @@ export class CallRecord {
       span_id: this.trace.spanId,
       parent_span_id: this.trace.parentSpanId,
       ...this.#call.noted,
-      ...(ending && this.#endDetails(ending)),
       timestamp: timestamp(this.#call.receivedAt),
       request_id: this.#call.requestId,
       client_id: principal?.clientId ?? null,
@@ -138,10 +145,10 @@ export class CallRecord {
       tool_name: operation?.kind === 'tool' ? operation.name : null,
       ...(this.#captured ?? nothingCaptured),
       scopes: principal?.scopes ?? [],
-      result: ending?.result ?? null,
-      latency_ms: ending && this.#latency(this.#call.startedAt),
-      reason: ending?.reason ?? null,
-      detail: ending?.detail ?? null,
+      result: null,
+      latency_ms: null,
+      reason: null,
+      detail: null,
       server: server.name,
       method: message && message.kind !== 'response' ? message.method : request.httpMethod,
       target: targetOf(operation),
@@ -152,15 +159,21 @@ export class CallRecord {
       rule: decision?.rule ?? null,
       policy_hash: decision ? server.policy.hash : null,
       scopes_required: (decision?.allow ? decision.scopes : decision?.required) ?? [],
-      http_status: ending?.status ?? null,
+      http_status: null,
       address: request.address,
     };
   }
 
-  #endDetails(ending: Ending): CallDetails {
+  #endDetails(ending: Ending): Partial<AuditRecord> {
+    const whole = this.#latency(this.#call.startedAt);
     const upstream = this.#leftAt === null ? null : this.#latency(this.#leftAt);
-    const gateway = this.#latency(this.#call.startedAt) - (upstream ?? 0);
+    const gateway = whole - (upstream ?? 0);
     return {
+      result: ending.result,
+      reason: ending.reason,
+      detail: ending.detail,
+      http_status: ending.status,
+      latency_ms: whole,
       jsonrpc_error_code: ending.rpcCode ?? null,
       is_error: ending.isError ?? null,
       latency_gateway_ms: Math.max(0, gateway),
