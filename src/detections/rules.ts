@@ -48,6 +48,19 @@ export const rules: readonly Rule[] = [
     advice: 'Somebody replays tokens between services, or a client asks for the wrong resource.',
   },
   {
+    id: 'code_reuse',
+    title: 'An authorization code was used again',
+    severity: 'critical',
+    // RFC 6749 section 4.1.2: the second use is refused, and what the first one gave is revoked.
+    matches: [{ on: 'event', where: { event: ['code.reused'] } }],
+    shape: { kind: 'each' },
+    by: [['client_id', 'subject']],
+    count: 1,
+    withinMs: 5 * minute,
+    advice:
+      'Two parties hold it. The access is ended already; look for what saw the redirect: a log, a proxy, an extension.',
+  },
+  {
     id: 'refresh_reuse',
     title: 'A refresh token was used again after it had been replaced',
     severity: 'critical',

@@ -49,6 +49,11 @@ const examples: Readonly<Record<string, Example>> = {
       (index) => call({ ...denied, reason: 'token_audience', address: `198.51.${index}.1` }),
     ],
   },
+  code_reuse: {
+    after: 1,
+    fires: once(event('code.reused', { client_id: 'client-a', subject: 'alice' })),
+    quiet: [once(event('code.issued', { client_id: 'client-a', subject: 'alice' }))],
+  },
   refresh_reuse: {
     after: 1,
     fires: once(
