@@ -6,7 +6,6 @@
 const unseen = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 const plain = /^[ -~]*$/;
 const plainLines = /^[ -~\n]*$/;
-const lineEndOrUnseen = /\r?\n|[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Text that can be shown anywhere: each unsafe character becomes visible as `\u001b` or `\u{e0041}`. Backslashes stay
@@ -25,12 +24,9 @@ export function neutralLine(text: string): string {
   return plain.test(text) ? text : text.replace(unseen, escapeCharacter);
 }
 
-/**
- * The same of text with lines of its own: newlines stay, also those of RFC 4180 (CRLF). For what is put together of such lines,
- * never for one value in a line.
- */
+/** The same of text with lines of its own: newlines stay. For what is put together of such lines, never for one value in a line. */
 export function neutralLines(text: string): string {
-  return plainLines.test(text) ? text : text.replace(lineEndOrUnseen, escapeUnlessLineEnd);
+  return plainLines.test(text) ? text : text.replace(unseen, escapeUnlessNewline);
 }
 
 /**
@@ -52,8 +48,8 @@ function escapeCharacter(character: string): string {
   return code <= 0xffff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\u{${code.toString(16)}}`;
 }
 
-function escapeUnlessLineEnd(found: string): string {
-  return found.endsWith('\n') ? found : escapeCharacter(found);
+function escapeUnlessNewline(character: string): string {
+  return character === '\n' ? character : escapeCharacter(character);
 }
 
 /** Never leaves half of a surrogate pair at the end. */

@@ -59,7 +59,7 @@ export function terminalOutput(
   return {
     line: lineTo(stdout),
     lines: (text) => void stdout.write(`${neutralLines(text)}\n`),
-    write: (text) => new Promise((resolve) => stdout.write(neutralLines(text), () => resolve())),
+    write: (text) => new Promise((resolve) => stdout.write(neutralRows(text), () => resolve())),
     json: (value) => void stdout.write(`${jsonLine(value)}\n`),
     note: lineTo(stderr),
     notes: (text) => void stderr.write(`${neutralLines(text)}\n`),
@@ -72,6 +72,11 @@ export function terminalOutput(
 export function besideRecords(output: Output): Output {
   const { note, notes } = output;
   return { ...output, line: note, lines: notes, json: (value) => note(jsonLine(value)) };
+}
+
+/** Lines of CSV end in CRLF (RFC 4180). */
+function neutralRows(text: string): string {
+  return text.split('\r\n').map(neutralLines).join('\r\n');
 }
 
 function jsonLine(value: unknown): string {
