@@ -14,6 +14,7 @@ export { openAuditKeys, publicAuditKeys, readAuditKeys, rotateAuditKeys } from '
 export { type Matches, type MatchQuestion, matchArguments, rotateKeys } from './match.ts';
 export { type OpenedArguments, openArguments, recordOpening } from './open.ts';
 export { parseTime } from './period.ts';
+export { notedPostgres, notePostgres } from './place.ts';
 export {
   type AuditFilter,
   type AuditQuery,

@@ -5,6 +5,7 @@ import {
   type CopyMeans,
   createAuditTrail,
   fileWitness,
+  notePostgres,
   type OpenAuditTrail,
   openAuditSource,
   orphansOf,
@@ -25,7 +26,7 @@ export async function openAudit(
   { clock, log, means }: Around & { readonly means: CopyMeans },
 ): Promise<OpenAuditTrail> {
   const { durability, whenStoreIsDown, argumentsHash, auditorKey, checkpoints, keep } = config.audit;
-  return createAuditTrail({
+  const trail = await createAuditTrail({
     dataDir: config.data,
     postgres: config.postgres,
     copies: { configs: config.audit.also, means },
@@ -39,6 +40,8 @@ export async function openAudit(
     checkpoints: { everyRecords: checkpoints.everyRecords, everyMs: checkpoints.everySeconds * 1000 },
     witnesses: checkpoints.file === null ? [] : [fileWitness(checkpoints.file)],
   });
+  notePostgres(config.data, config.postgres ? trail.file : null);
+  return trail;
 }
 
 /** More are counted, and stay in `audit query --result unknown`. */

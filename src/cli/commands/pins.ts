@@ -5,7 +5,7 @@ import type { Approval, Candidate, Pin, PinStore } from '../../pins/index.ts';
 import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { differences } from '../definition-diff.ts';
-import { recordEvent } from '../record-event.ts';
+import { type CommandEvent, onRecord } from '../record-event.ts';
 import { shellQuote } from '../shell-quote.ts';
 
 /** `portcullis pins list`. */
@@ -69,9 +69,12 @@ export const pinsApprove: CommandBody = {
       const hash = wanted ?? store.shown(server, tool) ?? held.definition?.hash;
       if (hash === undefined) throw unreadable();
       const at = timestamp(context.clock.now());
-      const approval = approve(store, { server, tool, hash, by: 'command line', at });
-      if (approval.done === null) throw refused(approval, context.self, `${server} ${shellQuote(tool)}`);
-      await record(directory, context, { server, tool, approval });
+      const approval = await onRecord({ given, context, directory }, (record) => {
+        const done = approve(store, { server, tool, hash, by: 'command line', at });
+        if (done.done === null) throw refused(done, context.self, `${server} ${shellQuote(tool)}`);
+        record.write(eventOf({ server, tool, approval: done }));
+        return done;
+      });
       if (context.json) context.output.json({ ok: true, server, tool, ...approval });
       else
         context.output.line(
@@ -190,14 +193,10 @@ interface Recorded {
   readonly approval: Extract<Approval, { done: string }>;
 }
 
-async function record(
-  directory: string,
-  context: CommandContext,
-  { server, tool, approval }: Recorded,
-): Promise<void> {
+function eventOf({ server, tool, approval }: Recorded): CommandEvent {
   const before = approval.done === 'approved' ? approval.before : approval.hash;
   const data = { server, tool, hash: approval.hash, pinned: before, by: 'command line' };
-  await recordEvent(directory, context, { event: `pins.${approval.done}`, data });
+  return { event: `pins.${approval.done}`, data };
 }
 
 async function withPins(

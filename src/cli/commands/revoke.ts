@@ -1,7 +1,7 @@
 import { OperationError, timestamp } from '../../base/index.ts';
 import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
-import { recordEvent } from '../record-event.ts';
+import { recordDone } from '../record-event.ts';
 
 type Grants = ReturnType<typeof import('../../authorization-server/index.ts')['openGrants']>;
 
@@ -37,14 +37,20 @@ export const revoke: CommandBody = {
     return withGrants(directory, context, async (grants) => {
       const revoked = end(grants, { kind, id, issuer });
       const { event, client_id, subject, data } = revoked;
-      await recordEvent(directory, context, {
-        event,
-        client_id: client_id ?? null,
-        subject: subject ?? null,
-        data: { ...data, by: 'command line' },
-      });
-      if (context.json) context.output.json({ ok: true, kind, id, grants: revoked.grants });
-      else context.output.line(revoked.text);
+      const warnings = await recordDone(
+        { given, context, directory },
+        {
+          event,
+          client_id: client_id ?? null,
+          subject: subject ?? null,
+          data: { ...data, by: 'command line' },
+        },
+      );
+      if (context.json) context.output.json({ ok: true, kind, id, grants: revoked.grants, warnings });
+      else {
+        context.output.line(revoked.text);
+        for (const warning of warnings) context.output.note(`warning: ${warning}`);
+      }
     });
   },
 };

@@ -1,16 +1,20 @@
+import type { AuditStore } from '../../audit/index.ts';
+import { silentLog } from '../../base/index.ts';
 import type { StopTarget } from '../../stops/index.ts';
 
 /** How many of the last calls are looked through for a name. */
 const lastCalls = 20_000;
 
 /** Whether a call on record is of what is to be stopped. What was never seen is more often mistyped than new. */
-export async function hasBeenSeen(directory: string, target: StopTarget): Promise<boolean> {
-  const { queryAudit } = await import('../../audit/index.ts');
+export async function hasBeenSeen(store: AuditStore, target: StopTarget): Promise<boolean> {
+  const { openAuditSource, queryEntries } = await import('../../audit/index.ts');
   const { compileStops } = await import('../../stops/index.ts');
   const stop = { ...target, id: '', reason: null, by: '', at: 0, resumed: null };
   const matcher = compileStops([stop]);
   try {
-    for (const entry of queryAudit(directory, { limit: lastCalls })) {
+    const source = await openAuditSource(store, silentLog);
+    await using _ = { [Symbol.asyncDispose]: () => source.close() };
+    for await (const entry of queryEntries(source, { limit: lastCalls })) {
       if (entry.phase === 'event') continue;
       const { server, tool_name: tool, issuer, client_id, organization } = entry;
       if (issuer === null) continue;

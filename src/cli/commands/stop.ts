@@ -4,7 +4,7 @@ import type { Stop, StopTarget } from '../../stops/index.ts';
 import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import type { Output } from '../output.ts';
-import { recordEvent } from '../record-event.ts';
+import { onRecord, recordDone, trailOf } from '../record-event.ts';
 import { hasBeenSeen } from './stop-names.ts';
 import { type KillSwitch, openKillSwitch } from './stop-places.ts';
 
@@ -48,8 +48,10 @@ export const stop: CommandBody = {
         resumed: null,
       };
       const notes = await places.write(entry);
-      await recordEvent(directory, context, { event: 'kill_switch.stopped', data: recorded(entry) });
-      if (!(await hasBeenSeen(directory, target))) {
+      const recording = { given, context, directory };
+      const missing = await recordDone(recording, { event: 'kill_switch.stopped', data: recorded(entry) });
+      notes.push(...missing);
+      if (missing.length === 0 && !(await hasBeenSeen(await trailOf(recording), target))) {
         notes.push(`no call on record is of a ${target.kind} with this name; it is stopped all the same`);
       }
       announce(entry, notes, context);
@@ -92,9 +94,11 @@ export const resume: CommandBody = {
         throw new OperationError('this is not stopped', { hint: `${context.self} stop list` });
       const resumed = { by: whoAmI(), at: context.clock.now() };
       for (const entry of found) {
-        const notes = await places.write({ ...entry, resumed });
-        const data = { ...recorded(entry), by: resumed.by };
-        await recordEvent(directory, context, { event: 'kill_switch.resumed', data });
+        const notes = await onRecord({ given, context, directory }, async (record) => {
+          const written = await places.write({ ...entry, resumed });
+          record.write({ event: 'kill_switch.resumed', data: { ...recorded(entry), by: resumed.by } });
+          return written;
+        });
         if (context.json) context.output.json({ ok: true, ...shown(entry), resumed: true, warnings: notes });
         else context.output.line(`Resumed ${printed(entry)}.`);
         for (const note of notes) if (!context.json) context.output.note(`warning: ${note}`);

@@ -3,7 +3,7 @@ import { makePrivateDirectory } from '../../store/index.ts';
 import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
 import { dataOptions, findDataDirectory } from '../data-directory.ts';
 import { passwordFromStdin, passwordFromTerminal } from '../password.ts';
-import { recordEvent } from '../record-event.ts';
+import { onRecord, recordDone } from '../record-event.ts';
 
 /** `portcullis users add`. */
 export const usersAdd: CommandBody = {
@@ -26,9 +26,12 @@ export const usersAdd: CommandBody = {
       : await passwordFromTerminal(context);
     makePrivateDirectory(directory);
     return withAccounts(directory, context, async (accounts) => {
-      const account = await accounts.add({ name, password, role });
-      const data = { name: account.name, role, by: 'command line' };
-      await recordEvent(directory, context, { event: 'user.added', subject: account.id, data });
+      const account = await onRecord({ given, context, directory }, async (record) => {
+        const added = await accounts.add({ name, password, role });
+        const data = { name: added.name, role, by: 'command line' };
+        record.write({ event: 'user.added', subject: added.id, data });
+        return added;
+      });
       if (context.json)
         context.output.json({ ok: true, id: account.id, name: account.name, role: account.role });
       else context.output.line(`Added ${account.name} (${account.role}).`);
@@ -74,9 +77,13 @@ export const usersRemove: CommandBody = {
     return withAccounts(directory, context, async (accounts) => {
       const removed = accounts.remove(name);
       const data = { name: removed.name, role: removed.role, by: 'command line' };
-      await recordEvent(directory, context, { event: 'user.removed', subject: removed.id, data });
-      if (context.json) context.output.json({ ok: true, name });
-      else context.output.line(`Removed ${name}.`);
+      const event = { event: 'user.removed', subject: removed.id, data };
+      const warnings = await recordDone({ given, context, directory }, event);
+      if (context.json) context.output.json({ ok: true, name, warnings });
+      else {
+        context.output.line(`Removed ${name}.`);
+        for (const warning of warnings) context.output.note(`warning: ${warning}`);
+      }
     });
   },
 };
@@ -92,11 +99,14 @@ export const usersRestore: CommandBody = {
     const name = nameOf(given, `write ${context.self} users restore alice~0a1b2c`);
     const directory = await findDataDirectory(given, context);
     return withAccounts(directory, context, async (accounts) => {
-      const restored = accounts.restore(name);
-      for (const { issuer, subject, name: known } of restored) {
-        const data = { issuer, name: known, by: 'command line' };
-        await recordEvent(directory, context, { event: 'user.restored', subject, data });
-      }
+      const restored = await onRecord({ given, context, directory }, (record) => {
+        const people = accounts.restore(name);
+        for (const { issuer, subject, name: known } of people) {
+          const data = { issuer, name: known, by: 'command line' };
+          record.write({ event: 'user.restored', subject, data });
+        }
+        return people;
+      });
       if (context.json) context.output.json({ ok: true, restored });
       else context.output.line(`${name} can sign in again.`);
     });
