@@ -23,8 +23,8 @@ export interface Span {
   readonly end: number;
 }
 
-// Nobody who writes JSON knows it, so it is no member's name.
-const mark = randomBytes(12).toString('hex');
+// Nobody who writes JSON knows it, so it begins no member's name.
+const mark = randomBytes(12).toString('base64url');
 
 /**
  * Parses the text with a stand-in for each of these names, then puts the names back.
@@ -32,21 +32,54 @@ const mark = randomBytes(12).toString('hex');
  * @param names all that have escapes, in the order of the text
  */
 export function withNames(text: string, names: readonly Span[]): unknown {
+  const standIns = new Map<string, string>();
   const written = new Map<string, string>();
   let plain = '';
   let at = 0;
   for (const { start, end } of names) {
-    const standIn = mark + written.size;
-    written.set(standIn, JSON.parse(text.slice(start, end)) as string);
-    plain += `${text.slice(at, start)}"${standIn}"`;
+    const raw = text.slice(start, end);
+    let standIn = standIns.get(raw);
+    if (standIn === undefined) {
+      const name = mark + standIns.size;
+      written.set(name, JSON.parse(raw) as string);
+      standIn = `"${name}"`;
+      standIns.set(raw, standIn);
+    }
+    plain += text.slice(at, start) + standIn;
     at = end;
   }
-  return JSON.parse(plain + text.slice(at), (_name, value: unknown) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-    const members = Object.entries(value);
-    if (!members.some(([name]) => written.has(name))) return value;
-    return Object.fromEntries(members.map(([name, inner]) => [written.get(name) ?? name, inner]));
-  });
+  return putBack(JSON.parse(plain + text.slice(at)), written);
+}
+
+/** By hand: a reviver takes a second for a megabyte, and nothing else happens meanwhile. */
+function putBack(value: unknown, written: ReadonlyMap<string, string>): unknown {
+  const root = [value];
+  const waiting: object[] = [root];
+  const visit = (inner: unknown): unknown => {
+    if (typeof inner !== 'object' || inner === null) return inner;
+    const renamed = Array.isArray(inner) ? inner : withRealNames(inner, written);
+    waiting.push(renamed);
+    return renamed;
+  };
+  for (let holder = waiting.pop(); holder !== undefined; holder = waiting.pop()) {
+    if (Array.isArray(holder)) {
+      for (let index = 0; index < holder.length; index++) holder[index] = visit(holder[index]);
+    } else {
+      // Own members all of them, so that even `__proto__` is set and not called.
+      const members = holder as Record<string, unknown>;
+      for (const name of Object.keys(members)) {
+        const inner = members[name];
+        if (typeof inner === 'object') members[name] = visit(inner);
+      }
+    }
+  }
+  return root[0];
+}
+
+function withRealNames(object: object, written: ReadonlyMap<string, string>): object {
+  const members = Object.entries(object);
+  if (!members.some(([name]) => name.startsWith(mark))) return object;
+  return Object.fromEntries(members.map(([name, inner]) => [written.get(name) ?? name, inner]));
 }
 
 const BACKSLASH = 0x5c;

@@ -27,8 +27,20 @@ export function parseJson(bytes: Uint8Array, maxDepth: number): Json | Refusal {
   const scanner = new Scanner(text);
   const ambiguity = scanner.scan();
   if (ambiguity !== null) return refuse('malformed_json', ambiguity);
+  const { escapedNames } = scanner;
+  if (escapedNames.length === 0) return value;
+  if (hasTooMany(text, escapedNames))
+    return refuse('malformed_json', 'Too many names are written with escapes');
   // As `readJson` does, by what the scanner has seen anyway.
-  return scanner.escapedNames.length === 0 ? value : (withNames(text, scanner.escapedNames) as Json);
+  return withNames(text, escapedNames) as Json;
+}
+
+/** Each costs five times what a plain one does: no message has more, but one that is made to be slow. */
+const mostEscapedNames = 10_000;
+
+function hasTooMany(text: string, names: readonly Span[]): boolean {
+  if (names.length <= mostEscapedNames) return false;
+  return new Set(names.map(({ start, end }) => text.slice(start, end))).size > mostEscapedNames;
 }
 
 /**
