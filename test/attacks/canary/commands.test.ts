@@ -267,6 +267,88 @@ const cases: readonly Case[] = [
     }),
     says: /./,
   },
+  {
+    name: 'check: a client secret that is typed out',
+    given: (make) => ({
+      command: [
+        'check',
+        'http://127.0.0.1:1/mcp',
+        '--client-credentials',
+        '--client-id',
+        'x',
+        '--client-secret',
+        make('client secret'),
+      ],
+    }),
+    says: /names no secret/,
+  },
+  {
+    name: 'check: a file of tokens that is none',
+    given: (make) => ({
+      command: ['check', 'http://127.0.0.1:1/mcp', '--tokens', 'data/tokens.json'],
+      files: { 'data/tokens.json': `{"good":"${make('token')}","${make('name')}":7,` },
+    }),
+    says: /--tokens/,
+  },
+  {
+    name: 'check: tokens under names that are none',
+    given: (make) => ({
+      command: ['check', 'http://127.0.0.1:1/mcp', '--tokens', 'data/tokens.json'],
+      files: { 'data/tokens.json': `{"good":["${make('token')}"],"bad":{"x":"${make('token')}"}}` },
+    }),
+    says: /--tokens/,
+  },
+  {
+    name: 'check: a list of hosts with passwords',
+    given: (make) => ({
+      command: ['check', '--host-list', 'data/hosts.txt'],
+      files: { 'data/hosts.txt': `ftp://u:${make('userinfo')}@h/${make('path')}\n` },
+    }),
+    says: /URL/,
+  },
+  {
+    name: 'audit open: a key that is typed out, and one that is damaged',
+    given: (make) => ({
+      command: ['audit', 'open', 'x', '--key', 'data/key.pem', '--data', 'data'],
+      files: {
+        'data/key.pem': `-----BEGIN PRIVATE KEY-----\n${make('private key')}\n-----END PRIVATE KEY-----\n`,
+      },
+    }),
+    says: /key/,
+  },
+  {
+    name: 'audit open: a JWK with a member too few',
+    given: (make) => ({
+      command: ['audit', 'open', 'x', '--key', 'data/key.json', '--data', 'data'],
+      files: { 'data/key.json': `{"kty":"EC","crv":"P-256","d":"${make('private key')}"}` },
+    }),
+    says: /key/,
+  },
+  {
+    name: 'audit match: arguments that are no JSON',
+    given: (make) => ({
+      command: [
+        'audit',
+        'match',
+        '--tool',
+        'x',
+        '--args',
+        `{"password": ${make('an argument')}`,
+        '--data',
+        'data',
+      ],
+      files: { 'data/x': '' },
+    }),
+    says: /--args/,
+  },
+  {
+    name: 'policy explain: the same',
+    given: (make) => ({
+      command: ['policy', 'explain', '--tool', 'x', '--args', `{"password": ${make('an argument')}`],
+      config: base + notes,
+    }),
+    says: /--args/,
+  },
   // Every URL that a file can hold, with a password in it, and then something else that is wrong.
   ...Object.entries(urlsOf).flatMap(([name, given]): Case[] =>
     (['check', 'explain'] as const).map((verb) => ({
