@@ -1,17 +1,20 @@
 import type { Db } from '../store/index.ts';
 import type { TextColumn } from './columns.ts';
+import { Prints, segmentSize } from './prints.ts';
 import type { AuditFilter } from './query.ts';
 import { isResultClass } from './results.ts';
 
 /**
  * How the embedded store finds entries by a value. An index that is kept up with every insert costs more than all the rest of the
  * insert together: its keys are anywhere. Here entries are written bare, and each stretch of `segmentSize` of them is indexed at
- * one go once it is full: `postings` says, for a column and a value, where in the segment it stands. All that is
- * written is appended. What is not indexed yet, a segment or two, is read through.
+ * one go once it is full. `postings` says, for a kind and a value, where in the segment it stands; of kinds whose values are nearly
+ * all different, `prints` has a fingerprint for each place, four bytes instead of the value. All that is written is appended. What is
+ * not indexed yet, a segment or two, is read through.
  */
-export const segmentSize = 16_384;
 
 interface Posted {
+  /** Nearly every entry has a value of its own. */
+  readonly printed?: boolean;
   /** A value that nobody looks for by this column: it is in nearly every entry. */
   readonly common?: string;
   /** Intents too. Queries look for outcomes and events. */
@@ -20,9 +23,9 @@ interface Posted {
 
 /** Columns with postings, the most telling first. */
 const posted = {
-  request_id: { intents: true },
-  arguments_hash: {},
-  token_id: {},
+  request_id: { intents: true, printed: true },
+  arguments_hash: { printed: true },
+  token_id: { printed: true },
   reason: { common: 'ok' },
   result: { common: 'success' },
   result_class: { common: 'success' },
@@ -36,6 +39,11 @@ const posted = {
 export type PostingKind = keyof typeof posted;
 
 export const postingKinds = Object.keys(posted) as readonly PostingKind[];
+
+export function isPrinted(kind: PostingKind): boolean {
+  const { printed = false }: Posted = posted[kind];
+  return printed;
+}
 
 export interface Term {
   readonly kind: PostingKind;
@@ -92,7 +100,9 @@ export function postedTerm(kind: PostingKind, said: Said): string | null {
 
 /** Where each value stands in one segment, as it is read. */
 export class Places {
-  readonly #kinds = postingKinds.map((kind) => ({ kind, terms: new Map<string, string>() }));
+  readonly #kinds = postingKinds.map((kind) => {
+    return { kind, terms: new Map<string, string>(), prints: isPrinted(kind) ? new Prints() : null };
+  });
   /** Of timestamps. Null before the first row. */
   span: { readonly oldest: string; readonly newest: string } | null = null;
 
@@ -102,12 +112,21 @@ export class Places {
     if (!this.span || time < oldest || time > newest) {
       this.span = { oldest: time < oldest ? time : oldest, newest: time > newest ? time : newest };
     }
-    for (const { kind, terms } of this.#kinds) {
+    for (const { kind, terms, prints } of this.#kinds) {
       const term = postedTerm(kind, said);
       if (term === null) continue;
+      if (prints) {
+        prints.set(place, term);
+        continue;
+      }
       const before = terms.get(term);
       terms.set(term, before === undefined ? String(place) : `${before},${place}`);
     }
+  }
+
+  /** Null for kinds that have postings. */
+  printsOf(kind: PostingKind): Prints | null {
+    return this.#kinds.find((one) => one.kind === kind)?.prints ?? null;
   }
 
   /** By value, its places with commas between. */
@@ -117,7 +136,10 @@ export class Places {
 
   clear(): void {
     this.span = null;
-    for (const { terms } of this.#kinds) terms.clear();
+    for (const { terms, prints } of this.#kinds) {
+      terms.clear();
+      prints?.clear();
+    }
   }
 }
 
@@ -136,6 +158,7 @@ export function forgetRemoved(db: Db): boolean {
   if (!empty) return false;
   const segment = Number(empty['segment']);
   db.prepare('DELETE FROM postings WHERE segment = :segment').run({ segment });
+  db.prepare('DELETE FROM prints WHERE segment = :segment').run({ segment });
   db.prepare('DELETE FROM segments WHERE segment = :segment').run({ segment });
   return true;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Migrations, Row } from '../store/index.ts';
 import { embeddedColumns, textColumns } from './columns.ts';
 import { callFields, eventFields } from './fields.ts';
-import { postingKinds } from './postings.ts';
+import { isPrinted, postingKinds } from './postings.ts';
 import { readEntry } from './record.ts';
 import type { CallEntry, EventEntry } from './trail.ts';
 
@@ -47,10 +47,15 @@ function columnsFromText(): string {
   return ['latency_ms', ...textColumns].map((name) => `nullif(json ->> '${name}', '')`).join(', ');
 }
 
+const printedKinds = postingKinds
+  .filter(isPrinted)
+  .map((kind) => `'${kind}'`)
+  .join(', ');
+
 /**
  * `entry` is the canonical text and `hash` the chain up to it: these two are the record. `seq` is the order of commits over
  * all writers; `(writer, position)` is the order of one writer, without gaps. `phase`, `timestamp` and `event` repeat what the
- * entry says, for indexes and triggers; `audit verify` compares them. `postings`, `segments` and `indexed` are what postings.ts makes of them.
+ * entry says, for indexes and triggers; `audit verify` compares them. `postings`, `prints`, `segments` and `indexed` are what postings.ts makes of them.
  * `open_calls` is derived by the writer: the intents that have no outcome (by trigger it would double the cost of an
  * insert). The view `entries` has every field, read from the text.
  * The triggers stop accidents and statements smuggled into this connection; who owns the file can drop them, and
@@ -199,5 +204,14 @@ export const auditMigrations: Migrations = {
     CREATE VIEW entries AS SELECT seq, writer, position, hash, entry,
       ${fieldNames.map((name) => `entry ->> '${name}' AS ${name}`).join(',\n      ')}
       FROM records;`,
+    // What nearly every entry has a value of its own for is indexed anew, by fingerprints.
+    `CREATE TABLE prints (
+      kind TEXT NOT NULL,
+      segment INTEGER NOT NULL,
+      prints BLOB NOT NULL,
+      PRIMARY KEY (kind, segment)
+    ) STRICT, WITHOUT ROWID;
+    DELETE FROM postings WHERE kind IN (${printedKinds});
+    UPDATE indexed SET segments = 0 WHERE kind IN (${printedKinds});`,
   ],
 };

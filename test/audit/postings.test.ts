@@ -15,7 +15,7 @@ import {
   type StoredEntry,
   traceOf,
 } from '../../src/audit/index.ts';
-import { segmentSize } from '../../src/audit/postings.ts';
+import { segmentSize } from '../../src/audit/prints.ts';
 import { pageRows } from '../../src/audit/read/sqlite-page.ts';
 import { auditMigrations } from '../../src/audit/schema.ts';
 import { silentLog, systemClock, timestamp } from '../../src/base/index.ts';
@@ -134,10 +134,16 @@ describe('segments that are indexed', () => {
     'a posting is taken out': "DELETE FROM postings WHERE kind = 'subject' AND term = 'rare' AND segment = 1",
     'a place in a posting is another':
       "UPDATE postings SET places = replace(places, ',', ',9') WHERE kind = 'client_id' AND term = 'client-1'",
-    'a posting is no list': "UPDATE postings SET places = 'x' WHERE kind = 'token_id' AND segment = 0",
+    'a posting is no list': "UPDATE postings SET places = 'x' WHERE kind = 'client_id' AND segment = 0",
     'a posting has another value':
       "UPDATE postings SET term = 'x' WHERE kind = 'address' AND term = '10.0.0.9' AND segment = 0",
-    'all postings of a kind are taken out': "DELETE FROM postings WHERE kind = 'request_id' AND segment = 1",
+    'all postings of a kind are taken out': "DELETE FROM postings WHERE kind = 'tool_name' AND segment = 1",
+    'all fingerprints of a kind are taken out':
+      "DELETE FROM prints WHERE kind = 'request_id' AND segment = 1",
+    'fingerprints are others':
+      "UPDATE prints SET prints = zeroblob(length(prints)) WHERE kind = 'token_id' AND segment = 0",
+    'fingerprints are cut short':
+      "UPDATE prints SET prints = substr(prints, 9) WHERE kind = 'arguments_hash'",
     'a span of time is shorter': 'UPDATE segments SET newest = oldest WHERE segment = 1',
     'a segment is not listed': 'DELETE FROM segments WHERE segment = 0',
     'more is said to be indexed than is': "UPDATE indexed SET segments = 9 WHERE kind = 'subject'",

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { type AuditRecord, auditFile, createAuditTrail } from '../../src/audit/index.ts';
 import { readAuditKeys } from '../../src/audit/keys.ts';
-import { segmentSize } from '../../src/audit/postings.ts';
+import { segmentSize } from '../../src/audit/prints.ts';
 import { openTrail } from '../../src/audit/query.ts';
 import { ChainCheck } from '../../src/audit/verify/chains.ts';
 import { checkInParallel } from '../../src/audit/verify/sqlite-parallel.ts';

@@ -1,6 +1,7 @@
 import type { Db, Row, SqlValue } from '../../store/index.ts';
 import { embeddedField } from '../columns.ts';
-import { type Indexed, indexedIn, segmentSize, type Term, termsOf } from '../postings.ts';
+import { type Indexed, indexedIn, isPrinted, type Term, termsOf } from '../postings.ts';
+import { Prints, segmentSize } from '../prints.ts';
 import type { AuditFilter, AuditQuery, StoredEntry } from '../query.ts';
 import { conditionsOf, phaseOf, storedColumns } from '../sql.ts';
 import { firstOf, isBefore } from './order.ts';
@@ -43,17 +44,26 @@ export function rowsOfRequest(db: Db, requestId: string, count: number): Row[] {
       .prepare(
         `SELECT ${storedColumns} FROM records NOT INDEXED JOIN writers ON writers.id = records.writer
          WHERE ${embeddedField('request_id')} = :requestId AND records.seq IN (
-           SELECT segment * ${segmentSize} + value FROM postings, json_each(places)
-           WHERE segment IN (SELECT segment FROM segments WHERE segment < :sealed)
-             AND kind = 'request_id' AND term = :requestId
+           SELECT value FROM json_each(:found)
            UNION ALL
            SELECT seq FROM records NOT INDEXED WHERE seq >= :from AND ${embeddedField('request_id')} = :requestId
          ) ORDER BY records.seq LIMIT :count`,
       )
-      .all({ requestId, sealed, from: sealed * segmentSize, count });
+      .all({ requestId, found: foundByPrints(db, requestId), from: sealed * segmentSize, count });
   } finally {
     db.exec('COMMIT');
   }
+}
+
+/** In JSON. */
+function foundByPrints(db: Db, requestId: string): string {
+  const rows = db.prepare("SELECT segment, prints FROM prints WHERE kind = 'request_id'").iterate();
+  const found: number[] = [];
+  for (const { segment, prints } of rows) {
+    for (const place of new Prints(prints).placesOf(requestId))
+      found.push(Number(segment) * segmentSize + place);
+  }
+  return JSON.stringify(found);
 }
 
 /** What a filter on outcomes alone leaves nothing of. */
@@ -96,24 +106,47 @@ function byPostings(reading: Reading, terms: readonly Term[], indexed: Indexed):
     const [first, worst] = query.order === 'oldest' ? [oldest, found.at(-1)] : [newest, found.at(-1)];
     if (found.length === place.count && worst && isBefore(query.order, String(worst['timestamp']), first))
       break;
-    const rows = select(reading, segmentSource(terms, segment, query));
+    const source = segmentSource(reading, terms, segment);
+    const rows = source ? select(reading, source) : [];
     if (rows.length > 0) found = firstOf([...found, ...rows], query.order, place.count);
   }
   return found;
 }
 
-function segmentSource(terms: readonly Term[], segment: number, query: AuditFilter): Source {
-  const places = terms.map(
-    (_, at) =>
-      `SELECT :base + value FROM postings, json_each(places) WHERE segment = :segment AND kind = :kind${at} AND term = :term${at}`,
-  );
-  const parameters: Record<string, SqlValue> = { segment, base: segment * segmentSize };
-  for (const [at, { kind, term }] of terms.entries()) {
-    parameters[`kind${at}`] = kind;
-    parameters[`term${at}`] = term;
+/** Null where one of the terms is nowhere in the segment. */
+function segmentSource({ db, query }: Reading, terms: readonly Term[], segment: number): Source | null {
+  let common: readonly number[] | null = null;
+  for (const term of terms) {
+    const places = new Set(placesOf(db, term, segment));
+    common = common === null ? [...places] : common.filter((place) => places.has(place));
+    if (common.length === 0) return null;
   }
-  const where = `records.seq IN (${places.join(' INTERSECT ')}) AND ${phaseOf(query)}`;
-  return { from: 'records NOT INDEXED', where, parameters };
+  const seqs = JSON.stringify((common ?? []).map((place) => segment * segmentSize + place));
+  const where = `records.seq IN (SELECT value FROM json_each(:seqs)) AND ${phaseOf(query)}`;
+  return { from: 'records NOT INDEXED', where, parameters: { seqs } };
+}
+
+function placesOf(db: Db, { kind, term }: Term, segment: number): number[] {
+  if (isPrinted(kind)) {
+    const found = db
+      .prepare('SELECT prints FROM prints WHERE kind = :kind AND segment = :segment')
+      .get({ kind, segment });
+    return new Prints(found?.['prints']).placesOf(term);
+  }
+  const found = db
+    .prepare('SELECT places FROM postings WHERE segment = :segment AND kind = :kind AND term = :term')
+    .get({ segment, kind, term });
+  return found ? placesIn(String(found['places'])) : [];
+}
+
+/** What somebody has made of it may be no list: `audit verify` says so. */
+function placesIn(json: string): number[] {
+  try {
+    const places: unknown = JSON.parse(json);
+    return Array.isArray(places) ? places.filter((place) => Number.isSafeInteger(place)) : [];
+  } catch {
+    return [];
+  }
 }
 
 interface Segment {

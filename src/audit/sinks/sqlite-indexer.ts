@@ -2,12 +2,13 @@ import type { Db, Statement } from '../../store/index.ts';
 import {
   forgetRemoved,
   indexedIn,
+  isPrinted,
   Places,
   type PostingKind,
   postingKinds,
   saidBy,
-  segmentSize,
 } from '../postings.ts';
+import { segmentSize } from '../prints.ts';
 
 /** Rows that are read at one go: some milliseconds. */
 const rowsAtOnce = 2_048;
@@ -56,13 +57,13 @@ export class Indexer {
   }
 
   #readSome(to: number): void {
-    const rows = this.#read.all({ from: this.#seq, to });
-    for (const { seq, entry } of rows) {
+    const rows = this.#read.tuples({ from: this.#seq, to });
+    for (const [seq, entry] of rows) {
       const said = saidBy(String(entry));
       if (said) this.#places.note(said, Number(seq) - this.#segment * segmentSize);
     }
     // There may be gaps: retention removes rows.
-    this.#seq = rows.length < rowsAtOnce ? to : Number(rows.at(-1)?.['seq']) + 1;
+    this.#seq = rows.length < rowsAtOnce ? to : Number(rows.at(-1)?.[0]) + 1;
   }
 
   #write(): void {
@@ -71,6 +72,7 @@ export class Indexer {
       // Another process was faster with all that is left.
       if (segment > this.#segment) return;
       if (kind === 'time') this.#writeSpan();
+      else if (isPrinted(kind)) this.#writePrints(kind);
       else this.#writePostings(kind);
       this.#db
         .prepare('UPDATE indexed SET segments = :segments WHERE kind = :kind')
@@ -92,6 +94,13 @@ export class Indexer {
     this.#db
       .prepare('INSERT INTO segments (segment, oldest, newest) VALUES (:segment, :oldest, :newest)')
       .run({ segment: this.#segment, oldest, newest });
+  }
+
+  #writePrints(kind: PostingKind): void {
+    const prints = this.#places.printsOf(kind)?.bytes() ?? null;
+    this.#db
+      .prepare('INSERT INTO prints (kind, segment, prints) VALUES (:kind, :segment, :prints)')
+      .run({ kind, segment: this.#segment, prints });
   }
 
   #writePostings(kind: PostingKind): void {
@@ -121,6 +130,7 @@ export class Indexer {
     for (const sql of [
       'UPDATE indexed SET segments = :segments WHERE segments > :segments',
       'DELETE FROM postings WHERE segment >= :segments',
+      'DELETE FROM prints WHERE segment >= :segments',
       'DELETE FROM segments WHERE segment >= :segments',
     ]) {
       this.#db.prepare(sql).run({ segments });

@@ -3,12 +3,13 @@ import { embeddedColumns } from '../columns.ts';
 import {
   type Indexed,
   indexedIn,
+  isPrinted,
   type PostingKind,
   postedTerm,
   postingKinds,
   type Said,
-  segmentSize,
 } from '../postings.ts';
+import { Prints, segmentSize } from '../prints.ts';
 
 /** What `ColumnCheck` reads of a row. */
 interface CheckedRow {
@@ -20,10 +21,10 @@ interface CheckedRow {
 
 type Find = (kind: 'column' | 'index', message: string) => void;
 
-/** A segment's postings of one kind, turned round: the term at each place. */
+/** What queries find at each place of a segment, by one kind. */
 interface Terms {
   readonly kind: PostingKind;
-  readonly at: readonly (string | undefined)[];
+  has(place: number, term: string): boolean;
 }
 
 /**
@@ -55,9 +56,9 @@ export class ColumnCheck {
     const time = String(said['timestamp'] ?? '');
     if (this.#span && (time < this.#span.oldest || time > this.#span.newest)) this.#passedOver('time');
     const place = seq - segment * segmentSize;
-    for (const { kind, at } of this.#terms) {
-      const term = postedTerm(kind, said);
-      if (term !== null && at[place] !== term) this.#passedOver(kind);
+    for (const terms of this.#terms) {
+      const term = postedTerm(terms.kind, said);
+      if (term !== null && !terms.has(place, term)) this.#passedOver(terms.kind);
     }
   }
 
@@ -73,7 +74,7 @@ export class ColumnCheck {
     this.#found.clear();
     this.#terms = postingKinds
       .filter((kind) => segment < (this.#indexed.get(kind) ?? 0))
-      .map((kind) => ({ kind, at: this.#termsOf(kind) }));
+      .map((kind) => (isPrinted(kind) ? this.#printsOf(kind) : this.#termsOf(kind)));
     this.#span = segment < (this.#indexed.get('time') ?? 0) ? this.#spanOf(segment) : null;
   }
 
@@ -85,21 +86,30 @@ export class ColumnCheck {
     return { oldest: String(found?.['oldest'] ?? '~'), newest: String(found?.['newest'] ?? '') };
   }
 
+  #printsOf(kind: PostingKind): Terms {
+    const found = this.#db
+      .prepare('SELECT prints FROM prints WHERE kind = :kind AND segment = :segment')
+      .get({ kind, segment: this.#segment });
+    const prints = new Prints(found?.['prints']);
+    return { kind, has: (place, term) => prints.has(place, term) };
+  }
+
   /** Read as one text: tens of thousands of short rows would cost more to fetch than all the rest. Values are neutral: they have no tab. */
-  #termsOf(kind: PostingKind): (string | undefined)[] {
+  #termsOf(kind: PostingKind): Terms {
     const at = new Array<string | undefined>(segmentSize);
+    const terms: Terms = { kind, has: (place, term) => at[place] === term };
     const lines = this.#db
       .prepare(
         `SELECT group_concat(term || char(9) || places, char(10)) AS lines FROM postings
          WHERE segment = :segment AND kind = :kind`,
       )
       .get({ segment: this.#segment, kind })?.['lines'];
-    if (typeof lines !== 'string') return at;
+    if (typeof lines !== 'string') return terms;
     for (const line of lines.split('\n')) {
       const tab = line.indexOf('\t');
       const term = line.slice(0, tab);
       for (const place of line.slice(tab + 2, -1).split(',')) at[Number(place)] = term;
     }
-    return at;
+    return terms;
   }
 }

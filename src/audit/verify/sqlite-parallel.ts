@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Db } from '../../store/index.ts';
-import { segmentSize } from '../postings.ts';
+import { segmentSize } from '../prints.ts';
 import { ChainCheck } from './chains.ts';
 import type { Range } from './sqlite-rows.ts';
 import type { VerifyAnswer, VerifySettings } from './sqlite-worker.ts';
