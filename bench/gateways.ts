@@ -43,9 +43,9 @@ export interface Figures {
 export interface Gateways {
   /**
    * @param lines more lines of configuration
-   * @param without `audit`: records go nowhere, which no configuration can say
+   * @param without what no configuration can switch off. `audit`: records go nowhere; `settling`: refusals do not wait for theirs
    */
-  start(name: string, lines: readonly string[], without?: 'audit'): Promise<Candidate>;
+  start(name: string, lines: readonly string[], without?: 'audit' | 'settling'): Promise<Candidate>;
   run(candidate: Candidate, load: { calls: number; lanes: number }): Promise<Figures>;
   close(): Promise<void>;
 }
@@ -80,12 +80,12 @@ export async function openGateways(): Promise<Gateways> {
         `data: ${file}.data`,
         `servers: { s: { path: /mcp, upstream: { url: "http://127.0.0.1:${upstream.port}/mcp" } } }`,
         `auth: { issuers: [ { issuer: "${issuer.issuer}", audience: ["${origin}/mcp"] } ] }`,
-        'limits: { client: none, organization: none, address: 1000000/s, concurrent: { client: 1000, upstream: 1000 } }',
+        'limits: { client: none, organization: none, address: 1000000/s, addressFailures: 1000000/s, concurrent: { client: 1000, upstream: 1000 } }',
         ...lines,
       ];
       await writeFile(file, configuration.join('\n'));
       const program = new URL('gateway-process.ts', import.meta.url);
-      const execArgv = without ? ['--import', new URL('no-audit-hook.ts', import.meta.url).href] : [];
+      const execArgv = without ? ['--import', new URL(`no-${without}-hook.ts`, import.meta.url).href] : [];
       const child = fork(program, [file], { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
       started.push(child);
       await once(child, 'message');
