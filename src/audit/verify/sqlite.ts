@@ -3,6 +3,7 @@ import { hexOf } from '../entry-text.ts';
 import type { VerifierKey } from '../note.ts';
 import { openTrail } from '../query.ts';
 import { auditMigrations } from '../schema.ts';
+import { compareBeside } from './sqlite-beside.ts';
 import { checkInParallel } from './sqlite-parallel.ts';
 import { allRows, SqliteRows } from './sqlite-rows.ts';
 import type { VerifyStore } from './store.ts';
@@ -24,6 +25,7 @@ export function sqliteToVerify({ dataDir, keys }: SqliteToVerify): VerifyStore {
     schemaFaults: async () => schemaFaults(db),
     inParallel: () => checkInParallel(db, { dataDir, keys }),
     rows: async (take, find) => new SqliteRows(db).between(allRows, take, find),
+    beside: async (check) => compareBeside(db, check),
     async hashAt(writer, position) {
       const row = hashes.get({ writer, position });
       return row ? hexOf(row['hash']) : null;

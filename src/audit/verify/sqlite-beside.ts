@@ -1,0 +1,43 @@
+import { messageOf } from '../../base/index.ts';
+import type { Db } from '../../store/index.ts';
+import type { ChainCheck } from './chains.ts';
+
+const nowhere = { writer: null, position: null };
+const mostFaults = 20;
+
+/** What is kept beside the entries, and can be made anew from them: indexes, and the calls without an outcome, which queries go by. */
+export function compareBeside(db: Db, check: ChainCheck): void {
+  try {
+    compareIndexes(db, check);
+    compareOpenCalls(db, check);
+  } catch (error) {
+    check.find('unreadable', nowhere, `the store cannot be read to its end: ${messageOf(error)}`);
+  }
+}
+
+/** Entries are read without any index, so whoever takes one out of an index, by the bytes of the file, hides it from queries alone. */
+function compareIndexes(db: Db, check: ChainCheck): void {
+  const faults = db.prepare(`PRAGMA integrity_check(${mostFaults})`).tuples();
+  for (const [fault] of faults) {
+    if (fault !== 'ok') check.find('index', nowhere, `the file contradicts itself: ${String(fault)}`);
+  }
+}
+
+function compareOpenCalls(db: Db, check: ChainCheck): void {
+  const listed = new Set<string>();
+  const rows = db
+    .prepare(
+      `SELECT open_calls.request_id, phase = 'intent' AND
+       iif(json_valid(entry), entry, '{}') ->> '$.request_id' IS open_calls.request_id
+     FROM open_calls LEFT JOIN records ON records.seq = open_calls.seq`,
+    )
+    .tuples();
+  for (const [requestId, isItsIntent] of rows) if (Number(isItsIntent) === 1) listed.add(String(requestId));
+  const wrong = rows.length - listed.size;
+  for (const { requestId, writer, position } of check.orphans()) {
+    if (listed.delete(requestId)) continue;
+    check.find('index', { writer, position }, 'queries pass over this call, which has no outcome');
+  }
+  if (listed.size + wrong === 0) return;
+  check.find('index', nowhere, `${listed.size + wrong} calls are listed as without an outcome, and are not`);
+}
