@@ -314,7 +314,7 @@ describe('a flood of names', () => {
     const samples = readExposition(text);
     assert.deepEqual([...new Set(samples.map(({ name }) => name))], ['target_info', 'c_total']);
     assert.equal(samples.length, names.length + 1);
-    assert.ok(samples.some(({ labels }) => labels['k'] === names[0]));
+    assert.ok(samples.some(({ labels }) => labels['k'] === 'a"} 1\\u000afake_total 7\\u000a'));
     assert.ok([...text].every((one) => one === '\n' || (one >= ' ' && one !== '\u202e')));
   });
 });

@@ -1,3 +1,4 @@
+import { neutralLine } from '../../base/index.ts';
 import type { HistogramValue, Metric, Pair, Point } from './registry.ts';
 
 /** The text format, version 0.0.4, which every Prometheus reads. */
@@ -61,14 +62,9 @@ function labels(pairs: readonly Pair[]): string {
   return text;
 }
 
-/** A value that could end its line would be taken for another sample. Other control characters stay out as well. */
+/** A value that could end its line would be taken for another sample. */
 function escaped(text: string, quoted: boolean): string {
-  const safe = text
-    .replaceAll('\\', '\\\\')
-    .replaceAll('\n', '\\n')
-    .toWellFormed()
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not leave
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+  const safe = neutralLine(text).replaceAll('\\', '\\\\');
   return quoted ? safe.replaceAll('"', '\\"') : safe;
 }
 
