@@ -18,7 +18,9 @@ const segment = /^[A-Za-z0-9_-]+$/;
 
 /**
  * RFC 7519 section 4 lets a reader of doubled claim names take the last one; another takes the first. So does JSON in other
- * places: what the signature covers must mean one thing, or the token is refused.
+ * places: what the signature covers must mean one thing, or the token is refused. That also makes jose read the claims that we
+ * know as they are written: it uses JSON.parse, which can misread names that have escapes (`readJson`), and one of ours that has any is
+ * refused; what it makes of others has a backslash, and so is none of ours.
  *
  * @param token attacker-controlled
  */

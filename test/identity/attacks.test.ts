@@ -78,6 +78,18 @@ describe('claims that two readers read differently', () => {
     await refused(await signRaw(JSON.stringify(claims()), header));
   });
 
+  it('a claim whose name is in escapes: what verifies the token could miss it', async () => {
+    // V8 then reads the name in the last place as `\\u0`: see src/base/json.ts.
+    const before = JSON.stringify({ ...claims(), '\\u0': 1 });
+    JSON.parse(before);
+    const text = JSON.stringify({ ...claims(), cnf: { jkt: 'x' } });
+    await refused(await signRaw(text.replace('"cnf"', String.raw`"\u0063nf"`)));
+    await refused(await signRaw(text.replace('"jkt"', String.raw`"\u006akt"`)));
+    await accepted(
+      await signRaw(JSON.stringify({ ...claims(), 'name "x"': 1, é: 1 }).replace('é', String.raw`\u00e9`)),
+    );
+  });
+
   it('bytes that are no UTF-8, or begin with a mark', async () => {
     const text = Buffer.from(JSON.stringify(claims({ sub: 'al?ce' })));
     const broken = Buffer.from(text);
