@@ -118,3 +118,23 @@ export function hashMatcher(
     return byId.get(id)?.({ ...call, organization }) === stored;
   };
 }
+
+/** The same of a stored hash of an answer. @param bytes as they were sent on */
+export function resultMatcher(
+  bytes: Uint8Array,
+  keys: readonly HashingKey[],
+): (stored: string, organization: string | null) => boolean {
+  const hashed = (hasher: ResultHasher, organization: string | null) => {
+    const hash = hasher(organization);
+    hash.update(bytes);
+    return hash.digest();
+  };
+  const byId = new Map(keys.map((key) => [key.id, keyedResultHasher(key)]));
+  const plain = hashed(plainResultHasher, null);
+  return (stored, organization) => {
+    const id = /^hmac-sha256:([0-9a-f]+):/.exec(stored)?.[1];
+    if (id === undefined) return stored === plain;
+    const hasher = byId.get(id);
+    return hasher !== undefined && hashed(hasher, organization) === stored;
+  };
+}

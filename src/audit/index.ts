@@ -11,7 +11,7 @@ export { formatJsonLine, formatRecord } from './format.ts';
 export { argumentsForm, argumentsHash } from './hash.ts';
 export { auditJsonSchema } from './json-schema.ts';
 export { openAuditKeys, publicAuditKeys, readAuditKeys, rotateAuditKeys } from './keys.ts';
-export { type Matches, type MatchQuestion, matchArguments, rotateKeys } from './match.ts';
+export { type Guess, type Matches, type MatchQuestion, matchArguments, rotateKeys } from './match.ts';
 export { type OpenedArguments, openArguments, recordOpening } from './open.ts';
 export { parseTime } from './period.ts';
 export { notedPostgres, notePostgres } from './place.ts';

@@ -1,20 +1,25 @@
 import { type Clock, messageOf, OperationError, silentLog, timestamp } from '../base/index.ts';
 import type { JsonObject } from '../protocol/index.ts';
-import { hashMatcher } from './arguments-hash.ts';
+import { hashMatcher, resultMatcher } from './arguments-hash.ts';
 import { createAuditTrail } from './create.ts';
 import { readAuditKeys, rotateAuditKeys } from './keys.ts';
 import type { StoredRecord } from './query.ts';
 import { type AuditStore, openAuditSource } from './read/open.ts';
 import { queryEntries } from './read/read.ts';
 
-export interface MatchQuestion {
+/** What is asked for: what was sent, or what came back. */
+export type Guess =
+  | { readonly arguments: JsonObject }
+  /** The bytes of an answer, as they were sent on. */
+  | { readonly result: Uint8Array };
+
+export type MatchQuestion = Guess & {
   readonly tool: string;
-  readonly arguments: JsonObject;
   readonly since?: string;
   readonly until?: string;
   /** Who asks, for the record. */
   readonly by: string;
-}
+};
 
 export interface Matches {
   /** Newest first. */
@@ -26,8 +31,8 @@ export interface Matches {
 }
 
 /**
- * "Was it this?": the calls of a tool whose arguments were exactly these. The question is itself recorded, without the arguments,
- * before it is answered: a hash answers whoever may ask often enough.
+ * "Was it this?": the calls of a tool whose arguments, or whose answers, were exactly these. The question is itself recorded, without
+ * them, before it is answered: a hash answers whoever may ask often enough.
  * @throws OperationError when there is no trail, or the question cannot be recorded
  */
 export async function matchArguments(
@@ -36,7 +41,7 @@ export async function matchArguments(
   clock: Clock,
 ): Promise<Matches> {
   const keys = readAuditKeys(store.dataDir).hashing;
-  const matches = hashMatcher(question, keys);
+  const matches = 'result' in question ? resultMatcher(question.result, keys) : hashMatcher(question, keys);
   const known = new Set(keys.map(({ id }) => id));
   const found: StoredRecord[] = [];
   let [compared, keyGone] = [0, 0];
@@ -45,11 +50,13 @@ export async function matchArguments(
   try {
     const query = { tool, ...(since && { since }), ...(until && { until }) };
     for await (const entry of queryEntries(source, query)) {
-      if (entry.phase === 'event' || entry.arguments_hash === null) continue;
+      if (entry.phase === 'event') continue;
+      const hash = 'result' in question ? entry.result_hash : entry.arguments_hash;
+      if (hash === null) continue;
       compared += 1;
-      const id = /^hmac-sha256(?:-raw)?:([0-9a-f]+):/.exec(entry.arguments_hash)?.[1];
+      const id = /^hmac-sha256(?:-raw)?:([0-9a-f]+):/.exec(hash)?.[1];
       if (id !== undefined && !known.has(id)) keyGone += 1;
-      else if (matches(entry.arguments_hash, entry.organization)) found.push(entry);
+      else if (matches(hash, entry.organization)) found.push(entry);
     }
   } finally {
     await source.close();
@@ -87,7 +94,8 @@ async function recordQuestion(
   const trail = await createAuditTrail({ ...store, clock, log: silentLog });
   try {
     const { tool: tool_name, by, since = null, until = null } = question;
-    const data = { by, compared, found, since, until };
+    const of = 'result' in question ? 'result' : 'arguments';
+    const data = { by, of, compared, found, since, until };
     trail.event({ timestamp: timestamp(clock.now()), event: 'audit.matched', tool_name, data });
     await trail.flush();
     await trail.close();

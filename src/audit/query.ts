@@ -45,6 +45,8 @@ export interface AuditFilter {
   readonly server?: string;
   /** The token's `jti`. */
   readonly tokenId?: string;
+  /** The reference to a token without `jti`, as it is recorded. */
+  readonly tokenRef?: string;
   /** As it is recorded, with its prefix. */
   readonly argumentsHash?: string;
   readonly organization?: string;

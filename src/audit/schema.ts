@@ -213,5 +213,7 @@ export const auditMigrations: Migrations = {
     ) STRICT, WITHOUT ROWID;
     DELETE FROM postings WHERE kind IN (${printedKinds});
     UPDATE indexed SET segments = 0 WHERE kind IN (${printedKinds});`,
+    // Tokens without a `jti` are found, too.
+    "INSERT INTO indexed (kind, segments) VALUES ('token_ref', 0) ON CONFLICT DO NOTHING",
   ],
 };

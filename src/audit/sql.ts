@@ -39,6 +39,7 @@ export function conditionsOf(filter: AuditFilter, field = (name: string) => name
     [`${field('tool_name')} = :tool`, filter.tool],
     [`${field('request_id')} = :requestId`, filter.requestId],
     [`${field('token_id')} = :tokenId`, filter.tokenId],
+    [`${field('token_ref')} = :tokenRef`, filter.tokenRef],
     [`${field('arguments_hash')} = :argumentsHash`, filter.argumentsHash],
     [`${field('organization')} = :organization`, filter.organization],
     [`${field('address')} = :address`, filter.address],

@@ -269,6 +269,32 @@ describe('the trail in PostgreSQL', { skip }, () => {
     assert.equal(here.sql(asked), '1');
   });
 
+  for (const kept of ['PostgreSQL', 'the data directory']) {
+    it(`answers which calls had exactly this answer, out of ${kept}`, async (t) => {
+      const { sql: _, ...here } = place(t);
+      const store = kept === 'PostgreSQL' ? here : { ...here, postgres: null };
+      const trail = await openTrailFor(t, store.dataDir, { postgres: store.postgres });
+      const bytes = Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}');
+      const hashOf = (body: Uint8Array, organization: string | null) => {
+        const hash = trail.hashResult(organization);
+        hash.update(body);
+        return hash.digest();
+      };
+      const answered = (request_id: string, organization: string | null, body = bytes) =>
+        record({ request_id, organization, result_hash: hashOf(body, organization) });
+      trail.outcome(answered('acme', 'acme'));
+      trail.outcome(answered('nobody', null));
+      trail.outcome(answered('other', 'acme', Buffer.from('{}')));
+      trail.outcome({ ...answered('moved', 'acme'), organization: 'another' });
+      trail.outcome(record({ request_id: 'without' }));
+      await trail.close();
+      const question = { tool: 'create_note', result: bytes, by: 'tester' };
+      const { found, compared, keyGone } = await matchArguments(store, question, systemClock);
+      assert.deepEqual(found.map(({ request_id }) => request_id).toSorted(), ['acme', 'nobody']);
+      assert.deepEqual([compared, keyGone], [4, 0]);
+    });
+  }
+
   it('a replica removes nothing that another has signed, unless they share the keys', async (t) => {
     const here = place(t);
     await run(t, here, 500);

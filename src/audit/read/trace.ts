@@ -42,8 +42,11 @@ async function entriesOf(source: AuditSource, requestId: string): Promise<Stored
 }
 
 async function neighboursOf(source: AuditSource, call: StoredRecord): Promise<StoredRecord[]> {
-  if (call.token_id === null) return [];
-  const around = { tokenId: call.token_id, limit: neighboursEachWay + 1 };
+  const { token_id: tokenId, token_ref: tokenRef } = call;
+  // A token has one or the other.
+  const token = tokenId !== null ? { tokenId } : tokenRef !== null ? { tokenRef } : null;
+  if (token === null) return [];
+  const around = { ...token, limit: neighboursEachWay + 1 };
   const found: StoredEntry[] = [];
   const before = queryEntries(source, { ...around, until: call.timestamp });
   for await (const entry of before) found.unshift(entry);

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import type { Finding, Verification } from '../../audit/index.ts';
-import { isRefusal } from '../../base/index.ts';
+import { resolve } from 'node:path';
+import type { Finding, Guess, Verification } from '../../audit/index.ts';
+import { isRefusal, messageOf, OperationError } from '../../base/index.ts';
 import type { JsonObject } from '../../protocol/index.ts';
 import { auditStoreOf } from '../audit-store.ts';
 import { type CommandBody, type CommandContext, exitCodes, type Given, UsageError } from '../command.ts';
@@ -74,21 +76,28 @@ function counted(count: number, one: string, many = `${one}s`): string {
 
 /** `portcullis audit match`. */
 export const auditMatch: CommandBody = {
-  usage: [`--tool NAME --args JSON [--since 7d] [--until TIME] [--data DIR]`],
+  usage: [
+    '--tool NAME --args JSON [--since 7d] [--until TIME] [--data DIR]',
+    '--tool NAME --result FILE [--since 7d] [--until TIME] [--data DIR]',
+  ],
   options: {
     tool: { value: 'NAME', help: 'of this tool' },
     args: { value: 'JSON', help: 'the arguments, whole; - reads them from standard input' },
+    result: {
+      value: 'FILE',
+      help: 'instead, the body of the answer, byte for byte as it was sent on; - for standard input',
+    },
     since: { value: 'TIME', help: 'from then on: 30m, 24h, 7d, or 2026-07-28T10:00:00Z' },
     until: { value: 'TIME', help: 'before then' },
     ...dataOptions,
   },
   notes:
-    'The log keeps a keyed hash of the arguments. This asks whether a guess is right, and leaves a record of\n' +
-    'who asked, about which tool, and how many calls were found; not of the arguments.',
+    'The log keeps keyed hashes of the arguments and of the answer. This asks whether a guess is right, and leaves a record\n' +
+    'of who asked, about which tool, and how many calls were found; not of the guess.',
   async run(given, context) {
     const tool = given.text('tool');
     if (tool === undefined) throw new UsageError('--tool is missing', 'write --tool create_note');
-    const argumentsJson = await argumentsOf(given, context);
+    const guess = await guessOf(given, context);
     const { keep: _, ...place } = await auditStoreOf(given, context);
     const { formatJsonLine, formatRecord, matchArguments, parseTime } = await import('../../audit/index.ts');
     const time = (option: 'since' | 'until') => {
@@ -98,7 +107,7 @@ export const auditMatch: CommandBody = {
     };
     const question = {
       tool,
-      arguments: argumentsJson,
+      ...guess,
       ...time('since'),
       ...time('until'),
       by: userInfo().username,
@@ -107,11 +116,25 @@ export const auditMatch: CommandBody = {
     for (const entry of found)
       context.output.line(context.json ? formatJsonLine(entry) : formatRecord(entry));
     if (!context.json)
-      context.output.note(`${found.length} of ${counted(compared, 'call')} had these arguments.`);
+      context.output.note(
+        `${found.length} of ${counted(compared, 'call')} had ${given.has('result') ? 'this answer' : 'these arguments'}.`,
+      );
     if (keyGone > 0) context.output.note(`${counted(keyGone, 'call')} cannot be compared: the key is gone.`);
     return exitCodes.ok;
   },
 };
+
+async function guessOf(given: Given, context: CommandContext): Promise<Guess> {
+  const file = given.text('result');
+  if (file === undefined) return { arguments: await argumentsOf(given, context) };
+  if (given.has('args')) throw new UsageError('--args and --result are two questions', 'ask one at a time');
+  if (file === '-') return { result: await bytesOf(context.stdin) };
+  return {
+    result: await readFile(resolve(context.cwd, file)).catch((error: unknown) => {
+      throw new OperationError(`cannot read ${file}: ${messageOf(error)}`);
+    }),
+  };
+}
 
 const maxDepth = 64;
 
@@ -127,9 +150,13 @@ async function argumentsOf(given: Given, { stdin }: CommandContext): Promise<Jso
 }
 
 async function textOf(stdin: CommandContext['stdin']): Promise<string> {
+  return (await bytesOf(stdin)).toString('utf8');
+}
+
+async function bytesOf(stdin: CommandContext['stdin']): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Uint8Array));
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 /** `portcullis audit keys`. */

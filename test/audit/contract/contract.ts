@@ -236,5 +236,29 @@ export function storeContract(name: string, fresh: (t: TestContext) => Promise<A
       }
       assert.equal(await traceOf(source, 'no such call'), null);
     });
+
+    it('finds the neighbours of a call by the reference to its token, where that has no jti', async (t) => {
+      const store = await fresh(t);
+      const trail = await writerTo(t, store);
+      const [stolen, other] = [trail.reference('opaque-1'), trail.reference('opaque-2')];
+      for (const [id, token_ref] of [
+        ['before', stolen],
+        ['another', other],
+        ['the-call', stolen],
+        ['after', stolen],
+        ['with none', null],
+      ] as const) {
+        trail.outcome(record({ request_id: id, token_id: null, token_ref }));
+      }
+      await trail.flush();
+      const source = await sourceOf(t, store);
+      const around = async (id: string) =>
+        (await traceOf(source, id))?.neighbours.map(({ request_id }) => request_id).toSorted();
+      assert.deepEqual(await around('the-call'), ['after', 'before']);
+      assert.deepEqual(await around('another'), []);
+      assert.deepEqual(await around('with none'), []);
+      const found = (await all(source, { tokenRef: stolen })).map((entry) => entry.request_id);
+      assert.deepEqual(found.toSorted(), ['after', 'before', 'the-call']);
+    });
   });
 }
