@@ -5,10 +5,15 @@ import type { ChainCheck } from './chains.ts';
 const nowhere = { writer: null, position: null };
 const mostFaults = 20;
 
-/** What is kept beside the entries, and can be made anew from them: indexes, and the calls without an outcome, which queries go by. */
-export function compareBeside(db: Db, check: ChainCheck): void {
+/**
+ * What is kept beside the entries, and can be made anew from them: indexes, and the calls without an outcome, which queries go by.
+ * @param isWhole whether `faultsOfFile` has been asked already, and found none
+ */
+export function compareBeside(db: Db, check: ChainCheck, isWhole: boolean): void {
   try {
-    compareIndexes(db, check);
+    for (const fault of isWhole ? [] : faultsOfFile(db)) {
+      check.find('index', nowhere, `the file contradicts itself: ${fault}`);
+    }
     compareOpenCalls(db, check);
   } catch (error) {
     check.find('unreadable', nowhere, `the store cannot be read to its end: ${messageOf(error)}`);
@@ -16,11 +21,9 @@ export function compareBeside(db: Db, check: ChainCheck): void {
 }
 
 /** Entries are read without any index, so whoever takes one out of an index, by the bytes of the file, hides it from queries alone. */
-function compareIndexes(db: Db, check: ChainCheck): void {
-  const faults = db.prepare(`PRAGMA integrity_check(${mostFaults})`).tuples();
-  for (const [fault] of faults) {
-    if (fault !== 'ok') check.find('index', nowhere, `the file contradicts itself: ${String(fault)}`);
-  }
+export function faultsOfFile(db: Db): string[] {
+  const answers = db.prepare(`PRAGMA integrity_check(${mostFaults})`).tuples();
+  return answers.map(([answer]) => String(answer)).filter((answer) => answer !== 'ok');
 }
 
 function compareOpenCalls(db: Db, check: ChainCheck): void {

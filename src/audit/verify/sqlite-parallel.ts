@@ -4,7 +4,7 @@ import type { Db } from '../../store/index.ts';
 import { segmentSize } from '../prints.ts';
 import { ChainCheck } from './chains.ts';
 import type { Range } from './sqlite-rows.ts';
-import type { VerifyAnswer, VerifySettings } from './sqlite-worker.ts';
+import type { VerifyAnswer, VerifyQuestion, VerifySettings } from './sqlite-worker.ts';
 
 const workerFile = new URL(
   import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js',
@@ -24,13 +24,15 @@ export async function checkInParallel(db: Db, settings: VerifySettings): Promise
   const segments = segmentsOf(db);
   if (!segments) return null;
   const check = new ChainCheck(settings.keys);
-  const workers = Array.from({ length: Math.min(mostWorkers, availableParallelism()) }, () => {
-    return new Worker(workerFile, { workerData: settings, env: {}, execArgv: [] });
-  });
+  const start = () => new Worker(workerFile, { workerData: settings, env: {}, execArgv: [] });
+  const workers = Array.from({ length: Math.min(mostWorkers, availableParallelism()) }, start);
+  const reader = start();
   try {
-    return (await joinAll(segments, { workers, check })) ? check : null;
+    const file = answersOf(reader)();
+    reader.postMessage('file' satisfies VerifyQuestion);
+    return (await joinAll(segments, { workers, check })) && (await file) === 'whole' ? check : null;
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    await Promise.all([reader, ...workers].map((worker) => worker.terminate()));
   }
 }
 
@@ -58,13 +60,13 @@ async function joinAll(segments: readonly Range[], { workers, check }: Shared): 
   const answers = workers.map((worker) => answersOf(worker));
   const ask = (at: number) => {
     const segment = segments[at];
-    if (segment) workers[at % workers.length]?.postMessage(segment);
+    if (segment) workers[at % workers.length]?.postMessage(segment satisfies VerifyQuestion);
   };
   const ahead = workers.length * 2;
   for (let at = 0; at < ahead; at += 1) ask(at);
   for (let at = 0; at < segments.length; at += 1) {
     const part = await answers[at % workers.length]?.();
-    if (!part || !check.join(part)) return false;
+    if (!part || part === 'whole' || !check.join(part)) return false;
     ask(at + ahead);
   }
   return true;

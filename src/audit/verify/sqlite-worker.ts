@@ -6,6 +6,7 @@ import type { VerifierKey } from '../note.ts';
 import { openTrail } from '../query.ts';
 import { ChainCheck } from './chains.ts';
 import type { ChainEndpoint, Part } from './part.ts';
+import { faultsOfFile } from './sqlite-beside.ts';
 import { type Range, SqliteRows } from './sqlite-rows.ts';
 
 export interface VerifySettings {
@@ -13,8 +14,11 @@ export interface VerifySettings {
   readonly keys: readonly VerifierKey[];
 }
 
-/** Null: something was found in the stretch, or it cannot be read. */
-export type VerifyAnswer = Part | null;
+/** A stretch of rows; or the file itself, whose indexes may contradict its tables. Null ends the worker. */
+export type VerifyQuestion = Range | 'file' | null;
+
+/** Null: something was found, or it cannot be read. */
+export type VerifyAnswer = Part | 'whole' | null;
 
 function serve(port: NonNullable<typeof parentPort>, { dataDir, keys }: VerifySettings): void {
   const db = openTrail(dataDir);
@@ -22,30 +26,35 @@ function serve(port: NonNullable<typeof parentPort>, { dataDir, keys }: VerifySe
   db.exec('BEGIN');
   const rows = new SqliteRows(db);
   const before = endsBefore(db);
-  port.on('message', (range: Range | null) => {
-    if (range === null) {
+  port.on('message', (question: VerifyQuestion) => {
+    if (question === null) {
       db.close();
       port.close();
       return;
     }
-    port.postMessage(check(range) satisfies VerifyAnswer);
+    port.postMessage(answerTo(question) satisfies VerifyAnswer);
   });
 
-  function check(range: Range): VerifyAnswer {
+  function answerTo(question: Range | 'file'): VerifyAnswer {
     try {
-      const chains = new ChainCheck(keys, (row) => before(row, range));
-      let found = false;
-      rows.between(
-        range,
-        (row) => chains.row(row),
-        () => {
-          found = true;
-        },
-      );
-      return found || chains.findingCount > 0 ? null : chains.part();
+      if (question === 'file') return faultsOfFile(db).length === 0 ? 'whole' : null;
+      return check(question);
     } catch {
       return null;
     }
+  }
+
+  function check(range: Range): VerifyAnswer {
+    const chains = new ChainCheck(keys, (row) => before(row, range));
+    let found = false;
+    rows.between(
+      range,
+      (row) => chains.row(row),
+      () => {
+        found = true;
+      },
+    );
+    return found || chains.findingCount > 0 ? null : chains.part();
   }
 }
 

@@ -21,11 +21,16 @@ export function sqliteToVerify({ dataDir, keys }: SqliteToVerify): VerifyStore {
     `SELECT hash FROM records WHERE position = :position
        AND writer = (SELECT id FROM writers WHERE writer = :writer)`,
   );
+  let isWhole = false;
   return {
     schemaFaults: async () => schemaFaults(db),
-    inParallel: () => checkInParallel(db, { dataDir, keys }),
+    async inParallel() {
+      const check = await checkInParallel(db, { dataDir, keys });
+      isWhole = check !== null;
+      return check;
+    },
     rows: async (take, find) => new SqliteRows(db).between(allRows, take, find),
-    beside: async (check) => compareBeside(db, check),
+    beside: async (check) => compareBeside(db, check, isWhole),
     async hashAt(writer, position) {
       const row = hashes.get({ writer, position });
       return row ? hexOf(row['hash']) : null;
