@@ -4,27 +4,31 @@ interface Settler {
   go(): void;
 }
 
-/**
- * Those who wait for the disk and go on all the same when it fails. Who waits for the same record shares a promise, so there
- * are never more of them than records that wait.
- */
+export interface SettlersBounds {
+  /** Nobody waits longer. */
+  readonly withinMs: number;
+  /** Who comes when so many wait already does not wait: each holds a request in memory, and anybody can send one. */
+  readonly most: number;
+}
+
+/** Those who wait for the disk and go on all the same when it fails. Who waits for the same record shares a promise. */
 export class Settlers {
-  readonly #withinMs: number;
+  readonly #bounds: SettlersBounds;
   /** In the order of their ordinals. */
   #waiting: Settler[] = [];
 
-  /** @param withinMs nobody waits longer */
-  constructor(withinMs: number) {
-    this.#withinMs = withinMs;
+  constructor(bounds: SettlersBounds) {
+    this.#bounds = bounds;
   }
 
-  /** Resolves with `settle` of this ordinal, or a later one; at the latest after the time that the constructor was given. */
+  /** Resolves with `settle` of this ordinal, or a later one, and as the bounds say. */
   wait(ordinal: number): Promise<void> {
     const last = this.#waiting.at(-1);
     if (last?.ordinal === ordinal) return last.settled;
+    if (this.#waiting.length >= this.#bounds.most) return Promise.resolve();
     let go: () => void = () => {};
     const settled = new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.settle(ordinal), this.#withinMs);
+      const timer = setTimeout(() => this.settle(ordinal), this.#bounds.withinMs);
       go = () => {
         clearTimeout(timer);
         resolve();

@@ -43,7 +43,7 @@ const entryOverhead = 600;
 const firstRetryMs = 250;
 const slowestRetryMs = 5_000;
 /** A refusal waits for the disk this long at most: longer than the store waits for a lock, so that its failure comes first. */
-const settleWithinMs = 10_000;
+const settling = { withinMs: 10_000, most: 2_000 };
 
 interface Flusher {
   readonly ordinal: number;
@@ -74,7 +74,7 @@ export class Writer {
   #isAwaited = false;
   #sealing: NodeJS.Timeout | undefined;
   #flushers: Flusher[] = [];
-  readonly #settlers = new Settlers(settleWithinMs);
+  readonly #settlers = new Settlers(settling);
   /** Taken from the backlog and not known to be durable. After a failure only the next `open` can tell. */
   #inDoubt: readonly Waiting[] = [];
   #retry: NodeJS.Timeout | undefined;
@@ -163,7 +163,7 @@ export class Writer {
 
   /**
    * Resolves once everything added so far is as durable as `durability` says: at once with `batched`. At once as well when the store
-   * fails, is closed, or is so far behind that intents find no room: it must not keep a refusal from its caller.
+   * fails, is closed, or is so far behind that intents find no room, or that too many wait: it must not keep a refusal from its caller.
    */
   settled(): Promise<void> {
     const waits =

@@ -123,9 +123,16 @@ export class CallRecord {
     ended?.(endedCall({ call: this.#call, record, ending, trace: this.trace }));
   }
 
-  /** After `close`, where no intent is on disk: resolves when the outcome is, or at once when the store fails. */
-  settled(): Promise<void> {
-    return this.#runtime.audit.settled();
+  /**
+   * Of a call that did not leave, so that perhaps no intent tells of it: resolves when the outcome is on disk, or at once when the store
+   * fails. Until then the call is in memory, and holds what it holds.
+   */
+  async closeOnDisk(ending: Ending): Promise<void> {
+    const release = this.#onClose;
+    this.#onClose = null;
+    this.close(ending);
+    await this.#runtime.audit.settled();
+    release?.();
   }
 
   /** Without an end. */

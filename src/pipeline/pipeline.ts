@@ -115,14 +115,13 @@ async function exit(refusal: Refusal, { call, reply, records }: Exit): Promise<v
   await records.captureRefused(refusal);
   const answer = answerTo(refusal, call);
   Object.assign(call.noted, limitDetails(refusal));
-  records.close({
+  await records.closeOnDisk({
     result: resultOf(refusal),
     reason: refusal.code,
     detail: refusal.detail ?? null,
     status: answer.status,
     rpcCode: answer.rpcCode,
   });
-  await records.settled();
   reply.start(answer.status, { ...answer.headers, 'content-length': String(answer.body.length) });
   reply.end(answer.body);
 }

@@ -133,12 +133,13 @@ test('batched answers at once, and commits no sooner for it', async (t) => {
 });
 
 test('nobody waits longer than is bearable, and who waits for the same shares a promise', async () => {
-  const settlers = new Settlers(30);
+  const settlers = new Settlers({ withinMs: 30, most: 2 });
   const one = settlers.wait(1);
   assert.equal(settlers.wait(1), one);
   await Promise.all([one, settlers.wait(2)]);
   const three = settlers.wait(3);
   const four = settlers.wait(4);
+  await settlers.wait(5); // two wait already
   settlers.settle(3);
   await three;
   settlers.settle();
