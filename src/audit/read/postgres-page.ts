@@ -10,11 +10,11 @@ export interface Reading {
   readonly run: (statement: Named) => Promise<Row[]>;
   readonly query: AuditQuery;
   readonly place: Place;
-  /** How many entries are read one by one, the nearest first, before the index of values is asked: 50,000 by default, some 50 ms. */
+  /** How many entries are read one by one, the nearest first, before the index of values is asked: 20,000 by default, some 20 ms. */
   readonly walked?: number;
 }
 
-const defaultWalked = 50_000;
+const defaultWalked = 20_000;
 /** How much longer the next stretch of time is that the index of values is asked for. */
 const growth = 16;
 
