@@ -144,8 +144,11 @@ try {
   const options = { url: new Secret(server.url), log: silentLog, connections: 2, statementMs: 600_000 };
   const database = await connectPostgres({ ...options, schema: 'portcullis' });
   await build(database);
-  await measure(database);
   await database.close();
+  // As the commands read.
+  const reading = await connectPostgres({ ...options, schema: 'portcullis', readOnly: true });
+  await measure(reading);
+  await reading.close();
 } finally {
   await server.close();
 }

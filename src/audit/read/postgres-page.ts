@@ -27,12 +27,24 @@ export const oneView = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONL
 const byValues = 'SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off';
 
 /** One page of a query, after the last entry of the page before, in the order of (timestamp, seq). In a transaction with `oneView`. */
-export async function pageRows(reading: Reading, set: PgQueries['query']): Promise<Row[]> {
-  const { query, place } = reading;
+export async function pageRows(given: Reading, set: PgQueries['query']): Promise<Row[]> {
+  const { place } = given;
+  const query = withoutPassed(given.query, place.last);
+  const reading = { ...given, query };
   const orphans = wantsOrphans(query) ? await orphanRows(reading) : [];
   if (query.result === 'unknown') return orphans;
   const settled = await settledRows(reading, set);
   return firstOf([...settled, ...orphans], query.order, place.count);
+}
+
+/** Where the last page ended says more than where the period begins: with both, PostgreSQL reads from there for each page. */
+function withoutPassed({ since, until, ...query }: AuditQuery, last: Place['last']): AuditQuery {
+  const isOldestFirst = query.order === 'oldest';
+  return {
+    ...query,
+    ...(since !== undefined && (!last || !isOldestFirst) && { since }),
+    ...(until !== undefined && (!last || isOldestFirst) && { until }),
+  };
 }
 
 /** What a filter on outcomes alone leaves nothing of. */

@@ -62,7 +62,9 @@ function pageOfCalls(
   filter: AuditFilter,
   beyond: Readonly<Record<string, SqlValue>> | null,
 ) {
-  const { sql, parameters } = conditionsOf(filter, field);
+  // Where the last page ended says more than where the period begins; with both, PostgreSQL reads from there each time.
+  const { since: _, ...rest } = filter;
+  const { sql, parameters } = conditionsOf(beyond ? rest : filter, field);
   const columns = fields.map((name) => `${field(name)} AS ${name}`).join(', ');
   const after = beyond ? ' AND (timestamp, seq) > (:lastTimestamp, :lastSeq)' : '';
   return {
