@@ -29,7 +29,7 @@ process.on('message', (message) => {
     process.send?.(process.memoryUsage());
   } else if (message === 'cpu') {
     process.send?.(process.cpuUsage());
-  } else {
+  } else if (message === 'close') {
     void gateway.close().then(() => process.exit(0));
   }
 });

@@ -255,31 +255,29 @@ export class Writer {
     clearTimeout(this.#batch);
     this.#batch = undefined;
     this.#draining = Promise.resolve()
-      .then(() => this.#commits())
+      .then(() => this.#commit())
       .finally(() => {
         this.#draining = null;
         // A checkpoint may have been asked for after the last commit.
         if (this.#state === 'writing' && this.#options.checkpointer.due(0)) this.#drain();
-        else if (this.#backlog.size > 0) this.#start();
+        else this.#start();
       });
   }
 
-  async #commits(): Promise<void> {
-    const { checkpointer } = this.#options;
-    while (this.#state === 'writing' && (this.#backlog.size > 0 || checkpointer.due(0))) {
-      this.#isAwaited = false;
-      const items = this.#withOwn(this.#backlog.take(mostPerCommit));
-      this.#inDoubt = items;
-      try {
-        await this.#append(items);
-        this.#inDoubt = [];
-        this.#retries = 0;
-        for (const item of items) item.settle?.resolve();
-        const last = items.findLast((item) => !item.own)?.ordinal ?? 0;
-        this.#flushed(this.#backlog.size === 0 ? this.#added : last);
-      } catch (error) {
-        this.#fail(error);
-      }
+  async #commit(): Promise<void> {
+    if (this.#state !== 'writing' || (this.#backlog.size === 0 && !this.#options.checkpointer.due(0))) return;
+    this.#isAwaited = false;
+    const items = this.#withOwn(this.#backlog.take(mostPerCommit));
+    this.#inDoubt = items;
+    try {
+      await this.#append(items);
+      this.#inDoubt = [];
+      this.#retries = 0;
+      for (const item of items) item.settle?.resolve();
+      const last = items.findLast((item) => !item.own)?.ordinal ?? 0;
+      this.#flushed(this.#backlog.size === 0 ? this.#added : last);
+    } catch (error) {
+      this.#fail(error);
     }
   }
 
