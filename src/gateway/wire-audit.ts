@@ -57,7 +57,9 @@ export async function reportOrphans(
   { clock, log }: Around,
 ): Promise<void> {
   const source = await openAuditSource({ dataDir, postgres }, log);
-  const orphans = await newOrphans(source).finally(() => source.close());
+  const isShared = postgres !== null;
+  const isRunning = (record: StoredRecord) => mayBeRunning(record, { isShared, now: clock.now() });
+  const orphans = await newOrphans(source, isRunning).finally(() => source.close());
   if (orphans.length === 0) return;
   const ids = orphans.slice(0, 20).map((record) => record.request_id);
   log.warn({ calls: orphans.length, request_ids: ids }, 'calls of an earlier run have no outcome on record');
@@ -80,7 +82,10 @@ export async function reportOrphans(
 }
 
 /** Those that no earlier start has told of, and that no process is working on. */
-async function newOrphans(source: AuditSource): Promise<StoredRecord[]> {
+async function newOrphans(
+  source: AuditSource,
+  isRunning: (record: StoredRecord) => boolean,
+): Promise<StoredRecord[]> {
   const found = (await orphansOf(source)).filter((record) => !isRunning(record));
   if (found.length === 0) return found;
   const told = new Set<string | null>();
@@ -88,10 +93,21 @@ async function newOrphans(source: AuditSource): Promise<StoredRecord[]> {
   return found.filter(({ request_id }) => !told.has(request_id));
 }
 
-/** Whether the process that wrote it lives, on this machine: its call may be running. */
-function isRunning({ instance }: StoredRecord): boolean {
+/** Longer than a call has to begin its answer (`upstream.timeout`). Nobody can see from here whether a process elsewhere lives. */
+const elsewhereMs = 60 * 60_000;
+
+interface Seen {
+  /** Whether other machines write to the trail too. */
+  readonly isShared: boolean;
+  readonly now: number;
+}
+
+/** Whether the process that wrote it lives: its call may be running. */
+function mayBeRunning({ instance, timestamp: sent }: StoredRecord, { isShared, now }: Seen): boolean {
   const pid = Number(/:(\d+)$/.exec(instance)?.[1] ?? 0);
-  if (pid === 0 || pid === process.pid || instance !== `${hostname()}:${pid}`) return false;
+  if (pid === 0) return false;
+  if (instance !== `${hostname()}:${pid}`) return isShared && Date.parse(sent) > now - elsewhereMs;
+  if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);
     return true;
