@@ -43,21 +43,3 @@ export function textColumnOf({ record }: Pick<AuditEntry, 'record'>, column: Tex
 export function latencyOf({ record }: Pick<AuditEntry, 'record'>): number | null {
   return 'latency_ms' in record ? record.latency_ms : null;
 }
-
-/**
- * A column of many entries as one text, a line each, an empty line for nothing: one string passes from thread to thread, or to a
- * server, faster than thousands.
- */
-export function linesOf(
-  entries: readonly AuditEntry[],
-  read: (entry: AuditEntry) => string | number | null,
-): string {
-  let joined = '';
-  for (const [at, entry] of entries.entries()) {
-    const value = String(read(entry) ?? '');
-    // The trail makes every value neutral, so this never holds; if it ever did, values would move to another's row.
-    if (value.includes('\n')) throw new Error('a value of an audit entry has a newline');
-    joined += at === 0 ? value : `\n${value}`;
-  }
-  return joined;
-}

@@ -55,9 +55,9 @@ interface Flusher {
 type Without<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 /**
- * Commits what waits as soon as the last commit is done: under load commits grow by themselves, and a lone record waits
- * for nobody. When the store fails, intents are refused at once, the rest waits, and the store is opened again with
- * back-off.
+ * What somebody waits for is committed as soon as the last commit is done: under load commits grow by themselves, and a lone
+ * caller waits for nobody. The rest comes along, or after a short while by itself. When the store fails, intents are refused at
+ * once, the rest waits, and the store is opened again with back-off.
  */
 export class Writer {
   readonly #options: WriterOptions;
