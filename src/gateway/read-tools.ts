@@ -2,7 +2,7 @@ import { type Clock, type Log, messageOf, OperationError, uuidv7 } from '../base
 import type { ServerConfig } from '../config/index.ts';
 import type { ToolFacts } from '../policy/index.ts';
 import { readToolList, toolFacts } from '../upstream/index.ts';
-import { openUpstream } from './wire.ts';
+import { openUpstream } from './wire-backends.ts';
 
 /**
  * Asks a server for its tools, as the gateway would, and ends it again. For commands.
