@@ -32,6 +32,7 @@ export { type AuditStats, statsOf } from './read/stats.ts';
 export { storyOf } from './read/story.ts';
 export { type CallTrace, traceOf } from './read/trace.ts';
 export { type AuditReason, auditReasons } from './reasons.ts';
+export { type RefusedRequest, refusedRequest } from './refused-request.ts';
 export {
   type AuditResult,
   type AuditResultClass,

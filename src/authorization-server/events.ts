@@ -5,6 +5,7 @@ import { timestamp } from '../base/index.ts';
 import { addressGroup } from '../limits/index.ts';
 import type { AuthorizationServerOptions } from './options.ts';
 import { displayText } from './pages/text.ts';
+import { noteRecorded } from './recorded-exchange.ts';
 
 export type AuthorizationEvent =
   | StrangersEvent
@@ -47,6 +48,7 @@ const strangersEvents = [
   'revocation.refused',
   'introspection.refused',
   'pushed_request.refused',
+  'http.refused',
 ] as const;
 type StrangersEvent = (typeof strangersEvents)[number];
 
@@ -63,6 +65,7 @@ export function createAudit({ audit: record, clock }: AuthorizationServerOptions
   const isStrangers = (event: string) => strangersEvents.some((one) => one === event);
   return {
     audit(event, fields = {}) {
+      noteRecorded();
       const entry = { timestamp: timestamp(clock.now()), event, ...fields };
       if (isStrangers(event)) bounded.event(entry);
       else record(entry);

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
+import { refusedRequest } from '../audit/index.ts';
 import { messageOf } from '../base/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
 import type { Db } from '../store/index.ts';
@@ -36,6 +37,7 @@ import { authorizationServerMetadata, metadataPaths } from './metadata.ts';
 import { type AuthorizationServerOptions, issuerPath } from './options.ts';
 import { endErrorPage } from './pages/index.ts';
 import { createProvider, resourceServerInfo } from './provider.ts';
+import { withRecord } from './recorded-exchange.ts';
 import { auditRefusals } from './refusals.ts';
 import { askBeforeErrorRedirects } from './refused-request.ts';
 import { openRevocationList, type RevocationList } from './revocation.ts';
@@ -361,12 +363,19 @@ function registrationGate({ options, db, keys, audit }: Foundation) {
 }
 
 async function answer(
-  { options }: Foundation,
+  { options, audit }: Foundation,
   exchange: { routes: Handler; req: IncomingMessage; res: ServerResponse; address: string },
 ): Promise<void> {
   const { routes, req, res, address } = exchange;
+  const unrecorded = () => {
+    const { event: _, ...fields } = refusedRequest({
+      ...{ address, status: res.statusCode },
+      ...{ method: req.method, target: req.url },
+    });
+    audit('http.refused', fields);
+  };
   try {
-    await routes(req, res, address);
+    await withRecord(res, unrecorded, async () => routes(req, res, address));
   } catch (error) {
     // A client that went away while its body was read is no fault of ours.
     if (!req.readableAborted) {

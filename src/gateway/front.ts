@@ -23,6 +23,10 @@ export function createFront(config: Config): Front {
 
   return {
     check(request, peer) {
+      // RFC 9112 section 3.2. The parser is told to let it pass, so that this, too, is refused here and goes on record.
+      if (request.headers.host === undefined && request.httpVersion === '1.1') {
+        return refuse('malformed_request', 'The request has no Host header');
+      }
       if (url.protocol === 'https:' && !peer.encrypted) {
         return refuse('host_denied', 'This server is reached over https only');
       }

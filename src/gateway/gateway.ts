@@ -17,6 +17,7 @@ import { isPlainAndFar } from './loopback.ts';
 import { masterKey } from './master-key.ts';
 import type { Parts } from './parts.ts';
 import { openRedis } from './redis.ts';
+import { createRefusals } from './refusals.ts';
 import { unreloadable } from './reload.ts';
 import { notEnforced, retrofitWarnings } from './retrofit.ts';
 import { fault, route } from './routes.ts';
@@ -139,6 +140,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     stops,
     denials,
     replay: createReplayGuard(clock),
+    refusals: createRefusals(audit, clock),
     nonceKey: key.derive('dpop nonces'),
     isStopping: () => stopping,
   };
@@ -285,6 +287,7 @@ class Running {
     await this.#parts.denials.close();
     await redis?.close();
     this.#parts.pins.close();
+    this.#parts.refusals.close();
     audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
     await audit.close(); // its copies still go out
     await this.#parts.telemetry.close();
@@ -334,20 +337,9 @@ async function openPort(running: Running, parts: Parts): Promise<Listening> {
       // One reference for the whole request: a reload does not change it half-way.
       const { site } = running.wiring;
       if (parts.isStopping()) response.shouldKeepAlive = false;
-      route(request, response, site).catch((error: unknown) => fault(error, response, site));
+      route(request, response, site).catch((error: unknown) => fault(error, { request, response, site }));
     },
-    async (address, code) => {
-      const now = parts.clock.monotonic();
-      // Bounded by the flood guard: what is no HTTP costs nothing to send.
-      if (!running.wiring.site.runtime.flood.check(address, now).admitted) return;
-      parts.audit.event({
-        timestamp: timestamp(parts.clock.now()),
-        event: 'http.malformed',
-        address,
-        data: { code },
-      });
-      await parts.audit.settled();
-    },
+    parts.refusals,
   );
 }
 

@@ -2,6 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { equalInConstantTime, OperationError, type Secret } from '../base/index.ts';
 import { prometheusType } from '../telemetry/index.ts';
 import { isLoopbackHost } from './loopback.ts';
+import { plain } from './peer.ts';
+import type { Refusals } from './refusals.ts';
+import { refuseMalformed } from './server.ts';
 
 export interface MetricsListenerOptions {
   readonly host: string;
@@ -9,15 +12,25 @@ export interface MetricsListenerOptions {
   /** Null: anybody who reaches the address may read. */
   readonly token: Secret | null;
   readonly text: () => string;
+  readonly refusals: Refusals;
 }
 
 /** Few and quick: who scrapes asks once in many seconds. */
-const bounds = { maxHeaderSize: 8 * 1024, headersTimeout: 5_000, requestTimeout: 5_000 } as const;
+const bounds = {
+  maxHeaderSize: 8 * 1024,
+  headersTimeout: 5_000,
+  requestTimeout: 5_000,
+  requireHostHeader: false,
+} as const;
 const maxConnections = 64;
 
 /** `/metrics` at an address of its own: nothing of it can be asked for where clients come in. */
 export async function listenForScrapes(options: MetricsListenerOptions): Promise<{ close(): Promise<void> }> {
-  const server = createServer(bounds, (request, response) => answer(request, response, options));
+  const server = createServer(bounds, (request, response) => {
+    void answer(request, response, options);
+  });
+  server.on('checkExpectation', (request, response) => void answer(request, response, options));
+  refuseMalformed(server, options.refusals);
   server.maxConnections = maxConnections;
   await opened(server, options);
   return {
@@ -29,10 +42,16 @@ export async function listenForScrapes(options: MetricsListenerOptions): Promise
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, options: MetricsListenerOptions): void {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: MetricsListenerOptions,
+): Promise<void> {
   request.resume();
   const status = refusalOf(request, options);
   if (status !== null) {
+    const { method, url: target, socket } = request;
+    await options.refusals.request({ address: plain(socket.remoteAddress ?? ''), status, method, target });
     const challenge = status === 401 ? { 'www-authenticate': 'Bearer realm="metrics"' } : {};
     response.writeHead(status, { 'cache-control': 'no-store', 'content-length': '0', ...challenge }).end();
     return;
@@ -51,6 +70,7 @@ function refusalOf(request: IncomingMessage, { host, token }: MetricsListenerOpt
   const { method, url, headers } = request;
   // A page in a browser of this machine could otherwise read it under a name that it points to 127.0.0.1.
   if (isLoopbackHost(host) && !isOwnName(headers.host)) return 403;
+  if (headers.host === undefined) return 400;
   if (url !== '/metrics') return 404;
   if (method !== 'GET' && method !== 'HEAD') return 405;
   if (token === null) return null;

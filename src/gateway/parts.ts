@@ -9,6 +9,7 @@ import type { CallsInFlight, OpenStreams, SessionSeal } from '../pipeline/index.
 import type { Stops } from '../stops/index.ts';
 import type { RedisConnection } from '../store/index.ts';
 import type { AssertionSigner, CredentialsSwitch } from '../upstream/index.ts';
+import type { Refusals } from './refusals.ts';
 import type { OpenLimits } from './wire-limits.ts';
 import type { OpenTelemetry } from './wire-telemetry.ts';
 import type { Watch } from './wire-watch.ts';
@@ -38,6 +39,8 @@ export interface Parts {
   readonly denials: Denials;
   /** Proofs of possession that were used. */
   readonly replay: ReplayGuard;
+  /** Of requests that no server gets to see. */
+  readonly refusals: Refusals;
   /** Derives the nonces that proofs are asked for. */
   readonly nonceKey: Uint8Array;
   readonly assertions: AssertionSigner;

@@ -61,6 +61,7 @@ function lastOf(header: string | string[] | undefined): string | undefined {
     .toLowerCase();
 }
 
-function plain(address: string): string {
+/** An IPv4 address that came to an IPv6 socket, as what it is. */
+export function plain(address: string): string {
   return address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
 }

@@ -11,6 +11,7 @@ import type { Health } from './health.ts';
 import { endOnceSettled } from './held-answer.ts';
 import { incomingRequest, NodeReply } from './node-http.ts';
 import type { Peer, PeerReader } from './peer.ts';
+import type { Refusals } from './refusals.ts';
 
 /** Everything that routing needs, compiled from one configuration. A reload makes a new one. */
 export interface Site {
@@ -25,6 +26,7 @@ export interface Site {
   readonly front: Front;
   readonly peer: PeerReader;
   readonly health: Health;
+  readonly refusals: Refusals;
   /** Headers of every answer, such as HSTS. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -44,13 +46,13 @@ export async function route(request: IncomingMessage, response: ServerResponse, 
   const server = site.servers.get(visit.path);
   if (server) return serveMcp(visit, server, site);
   if (site.health.owns(visit.path)) return site.health.answer(visit.path, response);
-  if (visit.refusal) return refused(visit, site);
+  if (visit.refusal) return refused(visit, visit.refusal, site);
   const document = site.resourceMetadata.get(visit.path);
   if (document) return serveDocument(visit, document, site);
   if (visit.path === assertionKeysPath) return serveDocument(visit, site.assertionKeys(), site);
   if (site.authorizationServer?.owns(visit.path))
     return serveAuthorization(visit, site.authorizationServer, site);
-  return send(visit, { status: 404, headers: site.headers, body: { error: 'not_found' } });
+  return turnAway(visit, { status: 404, headers: site.headers, body: { error: 'not_found' } }, site);
 }
 
 function visitOf(request: IncomingMessage, response: ServerResponse, site: Site): Visit {
@@ -89,7 +91,7 @@ async function serveMcp(visit: Visit, server: ProtectedServer, site: Site): Prom
   );
 }
 
-function serveDocument(visit: Visit, document: object, site: Site): void {
+async function serveDocument(visit: Visit, document: object, site: Site): Promise<void> {
   // Public by design (RFC 9728 section 3): any page may read it, with no credentials involved.
   const headers = {
     ...site.headers,
@@ -106,11 +108,8 @@ function serveDocument(visit: Visit, document: object, site: Site): void {
   } else if (method === 'GET' || method === 'HEAD') {
     send(visit, { status: 200, headers, body: document });
   } else {
-    send(visit, {
-      status: 405,
-      headers: { ...headers, allow: 'GET' },
-      body: { error: 'method_not_allowed' },
-    });
+    const body = { error: 'method_not_allowed' };
+    await turnAway(visit, { status: 405, headers: { ...headers, allow: 'GET' }, body }, site);
   }
 }
 
@@ -119,21 +118,36 @@ async function serveAuthorization(visit: Visit, server: AuthorizationServer, sit
   const verdict = flood.check(visit.peer.address, clock.monotonic());
   if (!verdict.admitted) {
     const headers = { ...site.headers, 'retry-after': retryAfterHeader(verdict.retryAfterMs) };
-    return send(visit, { status: 429, headers, body: { error: 'too_many_requests' } });
+    const body = { error: 'too_many_requests' };
+    return turnAway(visit, { status: 429, headers, body, reason: 'limit_address' }, site);
   }
   for (const [name, value] of Object.entries(site.headers)) visit.response.setHeader(name, value);
   endOnceSettled(visit.response, () => audit.settled());
   await server.handle(visit.request, visit.response, { address: visit.peer.address });
 }
 
-function refused(visit: Visit, site: Site): void {
-  const { refusal } = visit;
-  site.runtime.log.warn({ reason: refusal?.code, address: visit.peer.address }, 'a request was refused');
-  send(visit, {
-    status: 403,
-    headers: site.headers,
-    body: { error: refusal?.code, error_description: refusal?.message },
+function refused(visit: Visit, { code, message }: Refusal, site: Site): Promise<void> {
+  const status = code === 'malformed_request' ? 400 : 403;
+  const body = { error: code, error_description: message };
+  return turnAway(visit, { status, headers: site.headers, body, reason: code }, site);
+}
+
+/** On record before it leaves. */
+async function turnAway(
+  visit: Visit,
+  { reason, ...answer }: JsonAnswer & { readonly reason?: string },
+  site: Site,
+): Promise<void> {
+  const { method, url: target } = visit.request;
+  const { status } = answer;
+  await site.refusals.request({
+    address: visit.peer.address,
+    status,
+    reason: reason ?? null,
+    method,
+    target,
   });
+  send(visit, answer);
 }
 
 interface JsonAnswer {
@@ -159,9 +173,17 @@ function header(request: IncomingMessage, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+interface Faulty {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly site: Site;
+}
+
 /** The last resort: a fault of ours answers 500 and says nothing. */
-export function fault(error: unknown, response: ServerResponse, site: Site): void {
+export async function fault(error: unknown, { request, response, site }: Faulty): Promise<void> {
   site.runtime.log.error({ detail: messageOf(error) }, 'a request failed inside the gateway');
+  const { method, url: target } = request;
+  await site.refusals.request({ address: site.peer(request).address, status: 500, method, target });
   if (response.headersSent) {
     response.destroy();
     return;

@@ -28,6 +28,7 @@ export function siteOf({ config, parts, servers, authorizationServer, before }: 
     authorizationServer,
     assertionKeys: () => parts.assertions.publicKeys(),
     front: createFront(config),
+    refusals: parts.refusals,
     peer: createPeerReader(config.trustedProxies),
     health: createHealth(
       () =>

@@ -72,7 +72,11 @@ export function openTelemetry(parts: TelemetryParts): OpenTelemetry {
       const collect = () => registry.collect();
       if (metrics) push = pushMetrics({ ...parts, ...metrics, resource, collect });
       if (prometheus === null) return;
-      listener = await listenForScrapes({ ...prometheus, text: () => prometheusText(collect(), who) });
+      const { refusals } = sources.parts;
+      listener = await listenForScrapes({
+        ...{ ...prometheus, refusals },
+        text: () => prometheusText(collect(), who),
+      });
       const { host, port, token } = prometheus;
       log.info({ host, port, token: token !== null }, 'metrics are at /metrics of this address');
     },
