@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
+  type AuditStore,
   type AuditTrail,
   type AuditTrailOptions,
   createAuditTrail,
@@ -81,13 +82,19 @@ async function embedded(): Promise<void> {
     const trail = await open(dataDir);
     await ingest('SQLite', trail, records);
     await trail.close();
-    const [from, cpu] = [seconds(), process.cpuUsage()];
-    const { ok, entries } = await verifyAudit({ dataDir, postgres: null });
-    const { user, system } = process.cpuUsage(cpu);
-    const perSecond = Math.round(entries / (seconds() - from));
-    const each = ((user + system) / entries).toFixed(1);
-    say(`verify: ${perSecond} entries/s, ${each} us each, ${ok ? 'as written' : 'NOT as written'}`);
+    await verifyAll({ dataDir, postgres: null });
   });
+}
+
+async function verifyAll(store: AuditStore): Promise<void> {
+  const [from, cpu] = [seconds(), process.cpuUsage()];
+  const { ok, entries } = await verifyAudit(store);
+  const { user, system } = process.cpuUsage(cpu);
+  const perSecond = Math.round(entries / (seconds() - from));
+  const each = ((user + system) / entries).toFixed(1);
+  say(
+    `verify: ${perSecond} entries/s, ${each} us of this process each, ${ok ? 'as written' : 'NOT as written'}`,
+  );
 }
 
 async function shared(): Promise<void> {
@@ -95,9 +102,11 @@ async function shared(): Promise<void> {
   const server = await startPostgres();
   try {
     await inDirectory(async (dataDir) => {
-      const trail = await open(dataDir, { postgres: { url: new Secret(server.url) } });
+      const postgres = { url: new Secret(server.url) };
+      const trail = await open(dataDir, { postgres });
       await ingest('PostgreSQL', trail, Math.ceil(records / 5));
       await trail.close();
+      await verifyAll({ dataDir, postgres });
     });
   } finally {
     await server.close();

@@ -19,7 +19,7 @@ export {
   type PostgresOptions,
   postgresPlace,
 } from './postgres.ts';
-export { type Copy, copyField } from './postgres-copy.ts';
+export { type Copy, copyField, readCopyField } from './postgres-copy.ts';
 export {
   connectRedis,
   type RedisConnection,

@@ -29,14 +29,35 @@ export function copyIn(client: PoolClient, copy: Copy): Promise<number> {
   });
 }
 
+/**
+ * Gives what a `COPY … TO STDOUT` in the text format sends, a row at a time, with its newline. The bytes are gone once `take` has
+ * returned. `sql` takes no parameters: it MUST hold no value that anybody else chose.
+ */
+export function copyOut(client: PoolClient, sql: string, take: (row: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done: Done = (error) => {
+      if (error) reject(error);
+      else resolve();
+    };
+    client.query(new CopyOut({ sql, rows: [] }, done, take));
+  });
+}
+
 /** A value between two tabs; nothing is null. What the format reads as its own is escaped. */
 export function copyField(value: string | null): string {
   if (value === null || value === '') return '\\N';
   return needsEscape.test(value) ? value.replace(/[\\\n\r\t]/g, escaped) : value;
 }
 
+/** The same read back: what `COPY … TO STDOUT` has between two tabs. */
+export function readCopyField(field: string): string | null {
+  if (!field.includes('\\')) return field;
+  return field === '\\N' ? null : field.replace(/\\(.)/g, (_, letter: string) => unescaped[letter] ?? letter);
+}
+
 const needsEscape = /[\\\n\r\t]/;
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+const unescaped: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 const escaped = (character: string) => escapes[character] ?? character;
 
 type Done = (error: Error | null, count: number) => void;
@@ -83,5 +104,30 @@ class CopyIn implements Submittable {
   /** After the last statement, and after an error: whatever there was is committed, or undone, now. */
   handleReadyForQuery(): void {
     if (!this.#error) this.callback(null, this.#count);
+  }
+}
+
+class CopyOut extends CopyIn {
+  readonly #take: (row: Buffer) => void;
+  #fault: unknown = null;
+
+  constructor(copy: Copy, callback: Done, take: (row: Buffer) => void) {
+    super(copy, callback);
+    this.#take = take;
+  }
+
+  handleCopyData({ chunk }: { chunk: Buffer }): void {
+    if (this.#fault !== null) return;
+    try {
+      this.#take(chunk);
+    } catch (error) {
+      // Thrown on, it would end the process: all that still comes is passed over, and then the caller learns of it.
+      this.#fault = error;
+    }
+  }
+
+  override handleReadyForQuery(): void {
+    if (this.#fault === null) super.handleReadyForQuery();
+    else this.callback(this.#fault instanceof Error ? this.#fault : new Error(String(this.#fault)), 0);
   }
 }

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient, QueryResult } from 'pg';
 import { type Log, messageOf, OperationError, type Secret } from '../base/index.ts';
 import type { Row } from './db.ts';
-import { type Copy, copyIn } from './postgres-copy.ts';
+import { type Copy, copyIn, copyOut } from './postgres-copy.ts';
 
 /** Arrays become PostgreSQL arrays: one parameter for a whole column of a batch. */
 export type PgValue = null | number | bigint | string | Uint8Array | boolean | readonly (string | null)[];
@@ -24,6 +24,8 @@ export interface Postgres extends PgQueries {
   transaction<T>(work: (queries: PgQueries) => Promise<T>): Promise<T>;
   /** Runs statements with a COPY, as one transaction, in two round trips. @returns how many rows were copied */
   copy(copy: Copy): Promise<number>;
+  /** Gives each row of a `COPY … TO STDOUT` as it comes, in the text format (see `readCopyField`). */
+  copyOut(sql: string, take: (row: Buffer) => void): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,8 @@ export interface PostgresOptions {
   readonly statementMs: number;
   /** Nothing is written on these connections. */
   readonly readOnly?: boolean;
+  /** A connection stays open however long it has nothing to do: for a transaction that is held over many calls. */
+  readonly isHeld?: boolean;
   /** Where names without a schema are looked up. `public` by default. */
   readonly schema?: string;
 }
@@ -44,13 +48,13 @@ const connectMs = 5_000;
 
 /** @throws OperationError when the package `pg` is not installed. A server that does not answer throws nothing yet. */
 export async function connectPostgres(options: PostgresOptions): Promise<Postgres> {
-  const { url, log, connections, statementMs } = options;
+  const { url, log, connections, statementMs, isHeld = false } = options;
   const { Pool: PgPool } = await load();
   const pool = new PgPool({
     connectionString: url.reveal(),
     max: connections,
     connectionTimeoutMillis: connectMs,
-    idleTimeoutMillis: 30_000,
+    idleTimeoutMillis: isHeld ? 0 : 30_000,
     keepAlive: true,
     application_name: 'portcullis',
     statement_timeout: statementMs,
@@ -64,6 +68,7 @@ export async function connectPostgres(options: PostgresOptions): Promise<Postgre
     query: (sql, parameters = []) => run(pool, sql, parameters),
     transaction: (work) => withClient(pool, (client) => inTransaction(client, work)),
     copy: (copy) => withClient(pool, (client) => copyIn(client, copy)),
+    copyOut: (sql, take) => withClient(pool, (client) => copyOut(client, sql, take)),
     close: () => pool.end(),
   };
 }
@@ -74,11 +79,19 @@ export function postgresPlace(url: Secret): string {
   return `${host}${pathname}`;
 }
 
-function settingsOf({ readOnly = false, schema }: PostgresOptions): string {
+function settingsOf({ readOnly = false, isHeld = false, schema }: PostgresOptions): string {
   // All statements here are short: to compile one takes longer than to run it.
-  const settings = ['synchronous_commit=on', 'timezone=UTC', 'jit=off'];
+  // The rest is what the server says itself unless an operator has changed it.
+  const settings = [
+    'synchronous_commit=on',
+    'timezone=UTC',
+    'jit=off',
+    'bytea_output=hex',
+    'extra_float_digits=1',
+  ];
   // What is read in pages has an index in its order; without statistics PostgreSQL would rather sort all of it, for each page.
   if (readOnly) settings.push('default_transaction_read_only=on', 'enable_sort=off');
+  if (isHeld) settings.push('idle_in_transaction_session_timeout=0');
   if (schema !== undefined) settings.push(`search_path=${schema}`);
   return settings.map((setting) => `-c ${setting}`).join(' ');
 }

@@ -1,16 +1,15 @@
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Db } from '../../store/index.ts';
 import { segmentSize } from '../prints.ts';
 import { ChainCheck } from './chains.ts';
 import type { Range } from './sqlite-rows.ts';
-import type { VerifyAnswer, VerifyQuestion, VerifySettings } from './sqlite-worker.ts';
+import type { VerifyQuestion, VerifySettings } from './sqlite-worker.ts';
+import { answersOf, joinAll, workersAtMost } from './workers.ts';
 
 const workerFile = new URL(
   import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js',
   import.meta.url,
 );
-const mostWorkers = 8;
 /** Below this a thread would take longer to start than to be of use. */
 const leastSegments = 2;
 
@@ -25,7 +24,7 @@ export async function checkInParallel(db: Db, settings: VerifySettings): Promise
   if (!segments) return null;
   const check = new ChainCheck(settings.keys);
   const start = () => new Worker(workerFile, { workerData: settings, env: {}, execArgv: [] });
-  const workers = Array.from({ length: Math.min(mostWorkers, availableParallelism()) }, start);
+  const workers = Array.from({ length: workersAtMost() }, start);
   const reader = start();
   try {
     const file = answersOf(reader)();
@@ -48,51 +47,4 @@ function segmentsOf(db: Db): Range[] | null {
     const from = (begin + at) * segmentSize;
     return { from, to: Math.min(last, from + segmentSize - 1) };
   });
-}
-
-interface Shared {
-  readonly workers: readonly Worker[];
-  readonly check: ChainCheck;
-}
-
-/** What is checked ahead of its turn waits in memory: two segments for each worker at most. */
-async function joinAll(segments: readonly Range[], { workers, check }: Shared): Promise<boolean> {
-  const answers = workers.map((worker) => answersOf(worker));
-  const ask = (at: number) => {
-    const segment = segments[at];
-    if (segment) workers[at % workers.length]?.postMessage(segment satisfies VerifyQuestion);
-  };
-  const ahead = workers.length * 2;
-  for (let at = 0; at < ahead; at += 1) ask(at);
-  for (let at = 0; at < segments.length; at += 1) {
-    const part = await answers[at % workers.length]?.();
-    if (!part || part === 'whole' || !check.join(part)) return false;
-    ask(at + ahead);
-  }
-  return true;
-}
-
-/** The worker's answers, in the order of the questions; null for ever once it has died. */
-function answersOf(worker: Worker): () => Promise<VerifyAnswer> {
-  const arrived: VerifyAnswer[] = [];
-  let waiting: ((answer: VerifyAnswer) => void) | null = null;
-  let isDead = false;
-  worker.on('message', (answer: VerifyAnswer) => {
-    if (waiting) waiting(answer);
-    else arrived.push(answer);
-    waiting = null;
-  });
-  worker.on('error', () => {}); // told by `exit`, which follows; unheard it would end the process
-  worker.once('exit', () => {
-    isDead = true;
-    waiting?.(null);
-  });
-  return () => {
-    const answer = arrived.shift();
-    if (answer !== undefined) return Promise.resolve(answer);
-    if (isDead) return Promise.resolve(null);
-    return new Promise((resolve) => {
-      waiting = resolve;
-    });
-  };
 }

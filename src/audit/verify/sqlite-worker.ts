@@ -5,9 +5,10 @@ import type { StoredRow } from '../entry-text.ts';
 import type { VerifierKey } from '../note.ts';
 import { openTrail } from '../query.ts';
 import { ChainCheck } from './chains.ts';
-import type { ChainEndpoint, Part } from './part.ts';
+import type { ChainEndpoint } from './part.ts';
 import { faultsOfFile } from './sqlite-beside.ts';
 import { type Range, SqliteRows } from './sqlite-rows.ts';
+import type { VerifyAnswer } from './workers.ts';
 
 export interface VerifySettings {
   readonly dataDir: string;
@@ -16,9 +17,6 @@ export interface VerifySettings {
 
 /** A stretch of rows; or the file itself, whose indexes may contradict its tables. Null ends the worker. */
 export type VerifyQuestion = Range | 'file' | null;
-
-/** Null: something was found, or it cannot be read. */
-export type VerifyAnswer = Part | 'whole' | null;
 
 function serve(port: NonNullable<typeof parentPort>, { dataDir, keys }: VerifySettings): void {
   const db = openTrail(dataDir);

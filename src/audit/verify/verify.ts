@@ -49,7 +49,7 @@ export async function verifyAudit(place: AuditStore, options: VerifyOptions = {}
     options.keys === undefined ? readAuditKeys(place.dataDir).verifiers : keysIn(readText(options.keys));
   const { dataDir, postgres } = place;
   const store = postgres
-    ? await postgresToVerify(postgres.url, options.log ?? silentLog)
+    ? await postgresToVerify({ url: postgres.url, log: options.log ?? silentLog, keys })
     : sqliteToVerify({ dataDir, keys });
   try {
     const check = (await store.inParallel?.()) ?? (await readInOrder(store, keys));
