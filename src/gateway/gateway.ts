@@ -1,38 +1,15 @@
-import type { AuditEvent, OpenAuditTrail } from '../audit/index.ts';
-import {
-  type Clock,
-  ConfigurationError,
-  type Log,
-  messageOf,
-  neutralText,
-  timestamp,
-} from '../base/index.ts';
+import { type Clock, type Log, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
-import { createOutbound, type Outbound } from '../outbound/index.ts';
-import { createPins, openPinStore } from '../pins/index.ts';
-import { CallsInFlight, createSessionSeal, OpenStreams } from '../pipeline/index.ts';
-import { createAssertionSigner, createCredentialsSwitch } from '../upstream/index.ts';
-import { configHash, policyHash } from './config-hash.ts';
-import { isPlainAndFar } from './loopback.ts';
-import { masterKey } from './master-key.ts';
-import type { Parts } from './parts.ts';
-import { openRedis } from './redis.ts';
-import { createRefusals } from './refusals.ts';
-import { unreloadable } from './reload.ts';
-import { notEnforced, retrofitWarnings } from './retrofit.ts';
 import { fault, route } from './routes.ts';
+import { Running, type StartFailure } from './running.ts';
 import { type Listening, listen } from './server.ts';
 import { drain } from './shutdown.ts';
 import { watchTls } from './tls.ts';
+import { warnings } from './warnings.ts';
 import { type Wiring, wire } from './wire.ts';
-import { openAudit, reportOrphans } from './wire-audit.ts';
-import type { Backend } from './wire-backends.ts';
-import { openDenyList } from './wire-denials.ts';
-import { openLimits } from './wire-limits.ts';
-import { createReplayGuard } from './wire-servers.ts';
-import { openKillSwitch } from './wire-stops.ts';
-import { openTelemetry, telemetryWarnings } from './wire-telemetry.ts';
-import { createWatch, weakenedDetections } from './wire-watch.ts';
+import { reportOrphans } from './wire-audit.ts';
+import { type OpenParts, openParts, type Parts } from './wire-parts.ts';
+import { watchPins } from './wire-pins.ts';
 import { watchWithdrawals } from './withdrawals.ts';
 
 export interface GatewayOptions {
@@ -69,265 +46,77 @@ export interface Gateway {
   close(): Promise<void>;
 }
 
-export interface StartFailure {
-  readonly server: string;
-  /** May contain text of the server; bounded, without control characters. */
-  readonly detail: string;
-}
-
-const keepAliveMs = 15_000;
-
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { clock, log, environment } = options;
-  let stopping = false;
-  const key = masterKey(options.config.data);
-  const outbound = createOutbound();
-  const trail = await openTrail(options, outbound);
-  const watch = createWatch(options.config, { trail, outbound, clock, log });
-  const audit = watch.trail;
-  const redis = await openRedis(options.config, log);
-  const inFlight = new CallsInFlight();
-  const stops = await openKillSwitch(options.config, { audit, inFlight, redis, clock, log }).catch(
-    async (error: unknown) => {
-      await redis?.close();
-      await audit.close();
-      throw error;
-    },
-  );
-  const limits = await openLimits(options.config, {
-    audit,
-    redis,
-    clock,
-    log,
-    word: Buffer.from(key.derive('limits')).toString('hex'),
-  });
-  let current: Config = options.config;
-  const denials = await openDenyList(options.config, {
-    ...{ audit, redis, clock, log },
-    withinSeconds: () => current.auth.revocation.withinSeconds,
-  }).catch(async (error: unknown) => {
-    await limits.close();
-    await stops.close();
-    await redis?.close();
-    await audit.close();
-    throw error;
-  });
-  const telemetry = openTelemetry({ config: () => current, outbound, clock, log });
-  const parts: Parts = {
-    clock,
-    log,
-    environment,
-    clientMetadataFetch: options.clientMetadataFetch,
-    audit,
-    nameConfig: (config) => configHash(config, key.derive('configuration names')),
-    limits,
-    outbound,
-    watch,
-    telemetry,
-    sessions: createSessionSeal(key.derive('sessions')),
-    connections: createCredentialsSwitch(),
-    pins: createPins({
-      store: openPinStore(options.config.data),
-      clock,
-      log,
-      event: (event, data) =>
-        audit.event({ timestamp: timestamp(clock.now()), event, ...placeOf(data), data }),
-    }),
-    assertions: createAssertionSigner({ issuer: options.config.publicUrl, clock, derive: key.derive }),
-    streams: new OpenStreams(keepAliveMs),
-    inFlight,
-    redis,
-    stops,
-    denials,
-    replay: createReplayGuard(clock),
-    refusals: createRefusals(audit, clock),
-    nonceKey: key.derive('dpop nonces'),
-    isStopping: () => stopping,
-  };
-  await reportOrphans(options.config, audit, parts);
-  const running = new Running(await startWiring(options.config, parts), parts);
-  denials.onAdded(() => {
-    for (const { name, authenticator } of running.wiring.site.servers.values()) {
-      parts.streams.endRevoked(name, (principal) => authenticator.isRevoked(principal));
-    }
-  });
-  const listening = await telemetry
-    .start({ trail, parts, wiring: () => running.wiring })
-    .then(() => openPort(running, parts))
-    .catch(async (error: unknown) => {
-      await running.stop();
-      throw error;
-    });
-  const { tls } = options.config;
-  const unwatch = tls ? watchTls(listening.server, tls, log) : () => {};
-  const unwatchTokens = watchWithdrawals({
-    current: () => ({
-      servers: running.wiring.site.servers.values(),
-      withinSeconds: running.wiring.config.auth.revocation.withinSeconds,
-    }),
-    streams: parts.streams,
-    log,
-  });
-  const unwatchPins = watchPins(running, parts);
-  const starting = [...running.wiring.backends.values()].map((backend) => start(backend, log));
-  parts.audit.event({
-    timestamp: timestamp(clock.now()),
-    event: 'gateway.started',
-    data: {
-      config: parts.nameConfig(options.config),
-      policy: policyOf(running.wiring),
-      ...notEnforced(options.config, clock.now()),
-    },
-  });
-  for (const warning of retrofitWarnings(options.config, clock.now())) log.warn({}, warning);
+  const now = { config: options.config, isStopping: false };
+  const opened = await openParts(options, { config: () => now.config, isStopping: () => now.isStopping });
+  const { parts, trail } = opened;
+  const { audit, clock } = parts;
+  const { running, listening } = await serve(options.config, opened);
+  const unwatch = watch(running, listening, parts);
+  const started = running.startBackends();
+  running.tellStarted();
   return {
-    ...describe(running.wiring, trail, clock),
-    started: Promise.all(starting).then((results) => results.filter((failure) => failure !== null)),
+    ...describe(running.wiring, clock),
+    auditFile: trail.file,
+    started,
     async reload(config) {
       await running.reload(config);
-      current = config;
+      now.config = config;
     },
     refused(faults) {
       const data = { faults: faults.length, detail: faults[0] ?? null };
       audit.event({ timestamp: timestamp(clock.now()), event: 'config.refused', data });
     },
     async close() {
-      if (stopping) return;
-      stopping = true;
-      unwatch();
-      unwatchTokens();
-      unwatchPins();
+      if (now.isStopping) return;
+      now.isStopping = true;
+      for (const end of unwatch) end();
       await drain(listening.server, parts.streams, running.wiring.config.http.drainSeconds * 1000);
       await running.stop();
+      await opened.close();
     },
   };
 }
 
-function openTrail(options: GatewayOptions, outbound: Outbound): Promise<OpenAuditTrail> {
-  const { config, clock, log, writeOut = () => Promise.reject(new Error('there is no output')) } = options;
-  return openAudit(config, { clock, log, means: { outbound, writeOut } });
-}
-
-async function startWiring(config: Config, parts: Parts): Promise<Wiring> {
-  return wire(config, parts, null).catch(async (error: unknown) => {
-    await parts.stops.close();
-    await parts.limits.close();
-    await parts.denials.close();
-    await parts.redis?.close();
-    parts.pins.close();
-    await parts.audit.close();
+/** From here on requests are answered. When that cannot be, nothing stays open. */
+async function serve(
+  config: Config,
+  { parts, trail, close }: OpenParts,
+): Promise<{ running: Running; listening: Listening }> {
+  let running: Running | null = null;
+  try {
+    await reportOrphans(config, parts.audit, parts);
+    const serving = new Running(await wire(config, parts, null), parts);
+    running = serving;
+    await parts.telemetry.start({ trail, parts, wiring: () => serving.wiring });
+    return { running: serving, listening: await openPort(serving, parts) };
+  } catch (error) {
+    await running?.stop();
+    await close();
     throw error;
-  });
+  }
 }
 
-/** What serves now, and how it is replaced. */
-class Running {
-  wiring: Wiring;
-  readonly #parts: Parts;
-  /** What a reload replaced and its last calls still use: how to close it. */
-  readonly #retiring = new Map<NodeJS.Timeout, () => Promise<void>>();
-
-  constructor(wiring: Wiring, parts: Parts) {
-    this.wiring = wiring;
-    this.#parts = parts;
-  }
-
-  async reload(config: Config): Promise<void> {
-    const faults = unreloadable(this.wiring.config, config);
-    if (faults.length > 0) throw new ConfigurationError(faults);
-    const before = this.wiring;
-    const after = await wire(config, this.#parts, before);
-    this.wiring = after;
-    this.#parts.watch.use(config);
-    for (const backend of after.backends.values()) {
-      if (!isRunning(backend, before)) void start(backend, this.#parts.log);
+/** What may change while the gateway serves. Gives what ends each watch. */
+function watch(running: Running, { server }: Listening, parts: Parts): (() => void)[] {
+  const { denials, streams, pins, log } = parts;
+  const wiring = () => running.wiring;
+  const servers = () => wiring().site.servers.values();
+  denials.onAdded(() => {
+    for (const { name, authenticator } of servers()) {
+      streams.endRevoked(name, (principal) => authenticator.isRevoked(principal));
     }
-    this.#retire(before, after);
-    this.#parts.audit.event({
-      timestamp: timestamp(this.#parts.clock.now()),
-      event: 'config.reloaded',
-      data: {
-        before: this.#parts.nameConfig(before.config),
-        after: this.#parts.nameConfig(config),
-        policy_before: policyOf(before),
-        policy_after: policyOf(after),
-        ...notEnforced(config, this.#parts.clock.now()),
-      },
-    });
-    for (const warning of retrofitWarnings(config, this.#parts.clock.now()))
-      this.#parts.log.warn({}, warning);
-  }
-
-  /** The old wiring's calls get the drain time; then what no longer serves is closed. */
-  #retire(before: Wiring, after: Wiring): void {
-    const close = async (): Promise<void> => {
-      await before.authorizationServer?.close();
-      const gone = [...before.backends.values()].filter((backend) => !isRunning(backend, after));
-      await Promise.all(gone.map(({ upstream }) => upstream.close()));
-    };
-    const timer = setTimeout(() => {
-      this.#retiring.delete(timer);
-      close().catch((error: unknown) => {
-        const detail = messageOf(error);
-        this.#parts.log.warn({ detail }, 'something of the old configuration did not close');
-      });
-    }, before.config.http.drainSeconds * 1000);
-    timer.unref();
-    this.#retiring.set(timer, close);
-  }
-
-  async stop(): Promise<void> {
-    const { audit, clock, limits, outbound, redis, stops } = this.#parts;
-    for (const timer of this.#retiring.keys()) clearTimeout(timer);
-    await Promise.all([...this.#retiring.values()].map((close) => close()));
-    await Promise.all([...this.wiring.backends.values()].map(({ upstream }) => upstream.close()));
-    await this.wiring.authorizationServer?.close();
-    await stops.close();
-    await limits.close();
-    await this.#parts.denials.close();
-    await redis?.close();
-    this.#parts.pins.close();
-    this.#parts.refusals.close();
-    audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
-    await audit.close(); // its copies still go out
-    await this.#parts.telemetry.close();
-    await outbound.close();
-  }
-}
-
-function policyOf({ site }: Wiring): string {
-  return policyHash(site.servers.values());
-}
-
-/** Of an event about a tool, for who asks the trail by server or tool. */
-function placeOf({
-  server,
-  tool,
-}: Readonly<Record<string, unknown>>): Pick<AuditEvent, 'server' | 'tool_name'> {
-  return {
-    ...(typeof server === 'string' ? { server } : {}),
-    ...(typeof tool === 'string' ? { tool_name: tool } : {}),
-  };
-}
-
-/** An approval is to be in force within a second or two. */
-const pinsPollMs = 500;
-
-/** What is kept back has changed: the gateway reads the list again, and tells whoever listens for that. */
-function watchPins(running: Running, { pins, streams, log }: Parts): () => void {
-  pins.onChange((server) => {
-    void running.wiring.backends.get(server)?.catalog.refresh();
-    streams.toolsChanged(server);
   });
-  const timer = setInterval(() => {
-    try {
-      pins.refresh();
-    } catch (error) {
-      log.error({ detail: messageOf(error) }, 'the pins could not be read; what was known stays in force');
-    }
-  }, pinsPollMs);
-  timer.unref();
-  return () => clearInterval(timer);
+  const { tls } = wiring().config;
+  const current = () => ({
+    servers: servers(),
+    withinSeconds: wiring().config.auth.revocation.withinSeconds,
+  });
+  return [
+    tls ? watchTls(server, tls, log) : () => {},
+    watchWithdrawals({ current, streams, log }),
+    watchPins({ wiring, pins, streams, log }),
+  ];
 }
 
 async function openPort(running: Running, parts: Parts): Promise<Listening> {
@@ -343,69 +132,15 @@ async function openPort(running: Running, parts: Parts): Promise<Listening> {
   );
 }
 
-function isRunning(backend: Backend, wiring: Wiring): boolean {
-  return wiring.backends.get(backend.config.name) === backend;
-}
-
-async function start(backend: Backend, log: Log): Promise<StartFailure | null> {
-  const { name } = backend.config;
-  try {
-    await backend.upstream.start();
-    const tools = await backend.catalog.refresh();
-    if (tools === null) return { server: name, detail: 'its tool list cannot be read' };
-    log.info({ server: name, tools }, 'the MCP server is ready');
-    return null;
-  } catch (error) {
-    const detail = neutralText(messageOf(error), 500);
-    log.error({ server: name, detail }, 'the MCP server did not start');
-    return { server: name, detail };
-  }
-}
-
 function describe(
-  wiring: Wiring,
-  audit: OpenAuditTrail,
+  { config, authorizationServer }: Wiring,
   clock: Clock,
-): Omit<Gateway, 'started' | 'reload' | 'refused' | 'close'> {
-  const { config, authorizationServer } = wiring;
+): Pick<Gateway, 'servers' | 'issuer' | 'console' | 'setup' | 'warnings'> {
   return {
     servers: config.servers.map(({ name, resource }) => ({ name, url: resource })),
     issuer: authorizationServer?.issuer ?? null,
     console: null,
     setup: authorizationServer?.setupUrl() ?? null,
-    auditFile: audit.file,
-    warnings: [...retrofitWarnings(config, clock.now()), ...warnings(config)],
+    warnings: warnings(config, clock.now()),
   };
-}
-
-function warnings(config: Config): string[] {
-  const found = weakenedDetections(config);
-  const confirmed = (config.tools ?? []).filter((rule) => rule.confirm !== null).map((rule) => rule.source);
-  if (confirmed.length > 0) {
-    found.push(
-      `calls that need confirmation (${confirmed.join(', ')}) are refused: this version cannot ask anyone yet`,
-    );
-  }
-  if (config.postgres && config.auth.embedded) {
-    found.push(
-      'postgres: has the audit log alone: accounts, clients and grants stay in the data directory, so gateways on ' +
-        'several machines need auth.issuers in place of the embedded authorization server',
-    );
-  }
-  for (const { issuer, audience } of config.auth.issuers) {
-    if (audience === null) {
-      found.push(
-        `tokens of ${issuer} are bound to their client alone: one that is meant for another service is accepted`,
-      );
-    }
-  }
-  found.push(...telemetryWarnings(config));
-  for (const { name, upstream } of config.servers) {
-    if (upstream.kind === 'http' && isPlainAndFar(upstream.url)) {
-      found.push(
-        `calls to ${name} cross the network in plain text: ${new URL(upstream.url).origin} has no https`,
-      );
-    }
-  }
-  return found;
 }

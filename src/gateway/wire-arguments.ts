@@ -1,7 +1,7 @@
 import { timestamp } from '../base/index.ts';
 import type { ServerConfig } from '../config/index.ts';
 import { type ArgumentsCheck, createArgumentsCheck } from '../policy/index.ts';
-import type { Parts } from './parts.ts';
+import type { Parts } from './wire-parts.ts';
 
 /** The check of arguments against the tools' schemas. That it is off, or cannot do all, is in the audit log. */
 export function argumentsCheckFor(

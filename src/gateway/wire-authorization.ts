@@ -6,7 +6,7 @@ import {
 import type { Config } from '../config/index.ts';
 import { builtInScopes, describeScope, type Policy } from '../policy/index.ts';
 import { createVault } from '../upstream/index.ts';
-import type { Parts } from './parts.ts';
+import type { Parts } from './wire-parts.ts';
 
 /** The embedded authorization server; null where `auth.issuers` replace it. */
 export async function authorizationServerFor(

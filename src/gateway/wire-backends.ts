@@ -9,7 +9,7 @@ import {
   type Upstream,
   type UpstreamCredentials,
 } from '../upstream/index.ts';
-import type { Parts } from './parts.ts';
+import type { Parts } from './wire-parts.ts';
 
 /** One upstream and what belongs to it; kept over a reload that does not touch its configuration. */
 export interface Backend {

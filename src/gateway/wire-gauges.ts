@@ -1,8 +1,8 @@
 import type { OpenAuditTrail } from '../audit/index.ts';
 import { attribute, metric, type Registry } from '../telemetry/index.ts';
 import type { UpstreamState } from '../upstream/index.ts';
-import type { Parts } from './parts.ts';
 import type { Wiring } from './wire.ts';
+import type { Parts } from './wire-parts.ts';
 
 export interface GaugeSources {
   readonly trail: OpenAuditTrail;

@@ -1,9 +1,9 @@
 import type { Config } from '../config/index.ts';
 import { createConcurrency, createFloodGuard, createLoopGuard, createPenalties } from '../limits/index.ts';
 import { createBodyBudget, type Runtime } from '../pipeline/index.ts';
-import type { Parts } from './parts.ts';
 import { isSame } from './reload.ts';
 import type { Wiring } from './wire.ts';
+import type { Parts } from './wire-parts.ts';
 
 /** Request bodies in memory at once, over all callers and for each; never less than one of the largest. */
 const bodyBytes = { total: 128 * 1024 * 1024, owner: 16 * 1024 * 1024 } as const;

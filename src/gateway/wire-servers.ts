@@ -14,10 +14,10 @@ import {
 } from '../identity/index.ts';
 import type { ProtectedServer } from '../pipeline/index.ts';
 import type { Policy } from '../policy/index.ts';
-import type { Parts } from './parts.ts';
 import { retrofitOf, withRetrofit } from './retrofit.ts';
 import { argumentsCheckFor } from './wire-arguments.ts';
 import type { Backend } from './wire-backends.ts';
+import type { Parts } from './wire-parts.ts';
 
 /** At most this many proofs of possession in the time that each is good for. */
 const maxProofs = 250_000;

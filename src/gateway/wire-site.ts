@@ -4,10 +4,10 @@ import { resourceMetadata, wellKnownResourcePath } from '../identity/index.ts';
 import type { ProtectedServer } from '../pipeline/index.ts';
 import { createFront } from './front.ts';
 import { createHealth } from './health.ts';
-import type { Parts } from './parts.ts';
 import { createPeerReader } from './peer.ts';
 import type { Site } from './routes.ts';
 import type { Wiring } from './wire.ts';
+import type { Parts } from './wire-parts.ts';
 import { runtimeOf } from './wire-runtime.ts';
 
 interface SiteParts {

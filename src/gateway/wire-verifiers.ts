@@ -10,8 +10,8 @@ import {
   matchingAudience,
   type Verifier,
 } from '../identity/index.ts';
-import type { Parts } from './parts.ts';
 import { denying } from './wire-denials.ts';
+import type { Parts } from './wire-parts.ts';
 
 /** Issuers' clocks may differ from ours by this much (the most that is accepted anywhere). */
 const skewSeconds = 30;

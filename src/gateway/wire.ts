@@ -1,11 +1,11 @@
 import type { AuthorizationServer } from '../authorization-server/index.ts';
 import type { Config, ServerConfig } from '../config/index.ts';
 import { compilePolicy, type Policy } from '../policy/index.ts';
-import type { Parts } from './parts.ts';
 import { isSame } from './reload.ts';
 import type { Site } from './routes.ts';
 import { authorizationServerFor } from './wire-authorization.ts';
 import { type Backend, createBackend } from './wire-backends.ts';
+import type { Parts } from './wire-parts.ts';
 import { protectedServer } from './wire-servers.ts';
 import { siteOf } from './wire-site.ts';
 import { verifierFactory } from './wire-verifiers.ts';
