@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
 import { z } from 'zod';
 import { Secret } from '../base/index.ts';
-import type { AuditCopyConfig } from './config.ts';
+import type { AuditCopyConfig } from './audit-config.ts';
 import type { Finding } from './faults.ts';
 import type { PartialFileConfig, SecretReference } from './schema.ts';
 import { secretReference } from './secret-reference.ts';

@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
 import { z } from 'zod';
+import type { AuditConfig } from './audit-config.ts';
 import { readAuditorKey } from './auditor-key.ts';
-import type { AuditConfig } from './config.ts';
 import type { ResolveContext } from './resolve.ts';
 import { secretReference } from './secret-reference.ts';
 import { parseKeep } from './units.ts';

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readJson } from '../base/index.ts';
-import type { AuditorKey } from './config.ts';
+import type { AuditorKey } from './audit-config.ts';
 
 // `audit.auditorKey`: what it encrypts the gateway cannot read back, so only the public half may be here.
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { EmbeddedAuthConfig } from './config.ts';
+import type { EmbeddedAuthConfig } from './auth-config.ts';
 import { registeredClients } from './machines.ts';
 import type { FileConfig } from './schema.ts';
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { Secret } from '../base/index.ts';
-import type { UpstreamConnectConfig } from './config.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig, PartialFileConfig, SecretReference } from './schema.ts';
 import { secretReference } from './secret-reference.ts';
 import type { Secrets } from './secrets.ts';
+import type { UpstreamConnectConfig } from './server-config.ts';
 import { formatPath, type Path } from './source.ts';
 import { trustedUrl, upstreamUrl } from './values.ts';
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { Secret } from '../base/index.ts';
-import type { UpstreamExchangeConfig } from './config.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig, PartialFileConfig, SecretReference } from './schema.ts';
 import { fileReference, secretReference } from './secret-reference.ts';
 import type { Secrets } from './secrets.ts';
+import type { UpstreamExchangeConfig } from './server-config.ts';
 import { formatPath, type Path } from './source.ts';
 import { trustedUrl } from './values.ts';
 

@@ -1,26 +1,22 @@
+export type { AuditCopyConfig, AuditorKey } from './audit-config.ts';
 export type {
-  AuditCopyConfig,
-  AuditorKey,
   AuthConfig,
-  Config,
   EmbeddedAuthConfig,
   EnterpriseIssuerConfig,
   HostPolicy,
-  HttpConfig,
-  HttpUpstreamConfig,
   IdentityProviderConfig,
   IssuerConfig,
-  LimitsConfig,
   MachinesConfig,
-  PostgresConfig,
   RegisteredClientConfig,
-  ServerConfig,
   SignInMethod,
-  StdioUpstreamConfig,
+} from './auth-config.ts';
+export type {
+  Config,
+  HttpConfig,
+  LimitsConfig,
+  PostgresConfig,
   StoreDown,
   ToolRuleConfig,
-  UpstreamConnectConfig,
-  UpstreamExchangeConfig,
 } from './config.ts';
 export { dataHome, defaultDataDirectory } from './data-directory.ts';
 export type { Environment } from './environment.ts';
@@ -39,5 +35,12 @@ export {
 export { type Layer, layers } from './observe.ts';
 export { type CaseHint, caseHints, type PolicyCase, readPolicyCases } from './policy-cases.ts';
 export { type ProtectOptions, protectConfig } from './protect.ts';
+export type {
+  HttpUpstreamConfig,
+  ServerConfig,
+  StdioUpstreamConfig,
+  UpstreamConnectConfig,
+  UpstreamExchangeConfig,
+} from './server-config.ts';
 export { guessServerName } from './server-name.ts';
 export { parseKeep } from './units.ts';

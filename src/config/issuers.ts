@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { readJson, Secret } from '../base/index.ts';
-import type { IssuerConfig } from './config.ts';
+import type { IssuerConfig } from './auth-config.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig, SecretReference } from './schema.ts';
 import { fileReference, secretReference } from './secret-reference.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readJson, Secret } from '../base/index.ts';
-import type { EnterpriseIssuerConfig, MachinesConfig, RegisteredClientConfig } from './config.ts';
+import type { EnterpriseIssuerConfig, MachinesConfig, RegisteredClientConfig } from './auth-config.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig, SecretReference } from './schema.ts';
 import { fileReference, secretReference } from './secret-reference.ts';

@@ -4,17 +4,11 @@ import type { RateLimit, ToolLimit } from '../policy/index.ts';
 import { resolveAlerts } from './alerts.ts';
 import { resolveAudit } from './audit.ts';
 import { resolveCopies } from './audit-also.ts';
+import type { AuthConfig, EmbeddedAuthConfig } from './auth-config.ts';
 import { resolveCapture } from './capture.ts';
 import { serverPathOf } from './check.ts';
 import { resolveClients } from './clients.ts';
-import type {
-  AuthConfig,
-  Config,
-  EmbeddedAuthConfig,
-  LimitsConfig,
-  ServerConfig,
-  ToolRuleConfig,
-} from './config.ts';
+import type { Config, LimitsConfig, ToolRuleConfig } from './config.ts';
 import { resolveConnect, resolveVaultKeys } from './connect.ts';
 import { resolveDetections } from './detections.ts';
 import { resolveExchange } from './exchange.ts';
@@ -24,6 +18,7 @@ import { observedLayers, resolveObservedAuthentication } from './observe.ts';
 import { resolvePostgres } from './postgres.ts';
 import { embeddedDefaults, type FileConfig } from './schema.ts';
 import type { Secrets } from './secrets.ts';
+import type { ServerConfig } from './server-config.ts';
 import { resolveSignIn } from './sign-in.ts';
 import { resolveStaticKeys } from './static-keys.ts';
 import { resolveTelemetry } from './telemetry.ts';

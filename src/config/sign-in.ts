@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { resolve as resolvePath } from 'node:path';
 import { z } from 'zod';
 import { Secret } from '../base/index.ts';
-import type { EmbeddedAuthConfig, IdentityProviderConfig } from './config.ts';
+import type { EmbeddedAuthConfig, IdentityProviderConfig } from './auth-config.ts';
 import type { Finding } from './faults.ts';
 import type { FileConfig } from './schema.ts';
 import { secretReference } from './secret-reference.ts';

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { Secret } from '../base/index.ts';
-import type { StaticKeyConfig } from './config.ts';
 import type { Finding } from './faults.ts';
 import { day, startOfDay } from './observe.ts';
 import type { FileConfig, SecretReference } from './schema.ts';
 import { secretReference } from './secret-reference.ts';
 import type { Secrets } from './secrets.ts';
+import type { StaticKeyConfig } from './server-config.ts';
 import type { Path } from './source.ts';
 import { scope } from './values.ts';
 
