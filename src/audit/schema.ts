@@ -1,56 +1,22 @@
 import { join } from 'node:path';
-import type { Migrations, Row } from '../store/index.ts';
+import type { Migrations } from '../store/index.ts';
 import { embeddedColumns, textColumns } from './columns.ts';
-import { callFields, eventFields } from './fields.ts';
-import { isPrinted, postingKinds } from './postings.ts';
-import { readEntry } from './record.ts';
-import type { CallEntry, EventEntry } from './trail.ts';
+import { postingKinds } from './postings.ts';
+import {
+  columnsFromText,
+  entriesView,
+  generatedColumns,
+  never,
+  onlyRemovals,
+  printedKinds,
+  removalsOnRecord,
+  timeAndEventIndexes,
+} from './schema-texts.ts';
 
 /** The trail's file below the data directory. */
 export function auditFile(dataDir: string): string {
   return join(dataDir, 'audit.db');
 }
-
-const integers = [
-  'arguments_bytes',
-  'http_status',
-  'is_error',
-  'jsonrpc_error_code',
-  'limit_max',
-  'limit_remaining',
-  'loop_count',
-  'redactions',
-  'result_bytes',
-  'schema_version',
-];
-const reals = ['approval_ms', 'latency_gateway_ms', 'latency_ms', 'latency_upstream_ms', 'retry_after_ms'];
-
-const fieldNames = [...new Set([...Object.keys(callFields), ...Object.keys(eventFields)])].sort();
-
-/** Schema 3 and before: columns that are read from `entry` whenever they are asked for. Each insert pays for all of them. */
-function generatedColumns(): string {
-  return fieldNames
-    .map((name) => {
-      const type = integers.includes(name) ? 'INTEGER' : reals.includes(name) ? 'REAL' : 'TEXT';
-      return `${name} ${type} GENERATED ALWAYS AS (entry ->> '${name}') VIRTUAL`;
-    })
-    .join(',\n      ');
-}
-
-/** The entry in a row of `records`. */
-export function storedEntryOf(row: Row): CallEntry | EventEntry {
-  return readEntry(String(row['entry']));
-}
-
-/** The columns, from an entry whose text may be anything. */
-function columnsFromText(): string {
-  return ['latency_ms', ...textColumns].map((name) => `nullif(json ->> '${name}', '')`).join(', ');
-}
-
-const printedKinds = postingKinds
-  .filter(isPrinted)
-  .map((kind) => `'${kind}'`)
-  .join(', ');
 
 /**
  * `entry` is the canonical text and `hash` the chain up to it: these two are the record. `seq` is the order of commits over
@@ -88,14 +54,10 @@ export const auditMigrations: Migrations = {
       request_id TEXT PRIMARY KEY,
       seq INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE TRIGGER records_no_update BEFORE UPDATE ON records
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-    CREATE TRIGGER records_no_delete BEFORE DELETE ON records
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-    CREATE TRIGGER writers_no_update BEFORE UPDATE ON writers
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-    CREATE TRIGGER writers_no_delete BEFORE DELETE ON writers
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;`,
+    ${never('UPDATE', 'records')}
+    ${never('DELETE', 'records')}
+    ${never('UPDATE', 'writers')}
+    ${never('DELETE', 'writers')}`,
     // What is common (success, ok) is left out of the last ones: they find the exceptions, and cost nothing otherwise.
     `DROP INDEX records_timestamp;
     CREATE INDEX records_timestamp ON records (timestamp, seq) WHERE phase <> 'intent';
@@ -125,12 +87,9 @@ export const auditMigrations: Migrations = {
       SELECT seq, writer, position, hash, ${columnsFromText()}, entry
       FROM (SELECT *, iif(json_valid(entry), entry, '{}') AS json FROM records_before);
     DROP TABLE records_before;
-    CREATE INDEX records_timestamp ON records (timestamp, seq) WHERE phase <> 'intent';
-    CREATE INDEX records_event ON records (event, timestamp, seq) WHERE phase <> 'intent' AND event IS NOT NULL;
-    CREATE TRIGGER records_no_update BEFORE UPDATE ON records
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-    CREATE TRIGGER records_no_delete BEFORE DELETE ON records
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    ${timeAndEventIndexes}
+    ${never('UPDATE', 'records')}
+    ${never('DELETE', 'records')}
     CREATE TABLE segments (
       segment INTEGER PRIMARY KEY,
       oldest TEXT NOT NULL,
@@ -148,9 +107,7 @@ export const auditMigrations: Migrations = {
       segments INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     INSERT INTO indexed (kind, segments) VALUES ${['time', ...postingKinds].map((kind) => `('${kind}', 0)`).join(', ')};
-    CREATE VIEW entries AS SELECT seq, writer, position, hash, entry,
-      ${fieldNames.map((name) => `entry ->> '${name}' AS ${name}`).join(',\n      ')}
-      FROM records;`,
+    ${entriesView}`,
     // What the trail itself says was removed may go; see retention/.
     `CREATE TABLE removals (
       writer INTEGER NOT NULL REFERENCES writers (id),
@@ -158,19 +115,11 @@ export const auditMigrations: Migrations = {
       hash BLOB NOT NULL,
       PRIMARY KEY (writer, through)
     ) STRICT, WITHOUT ROWID;
-    CREATE TRIGGER removals_on_record BEFORE INSERT ON removals
-      WHEN NOT EXISTS (SELECT 1 FROM records WHERE phase <> 'intent' AND event = 'audit.removed'
-        AND entry ->> '$.data.through' = NEW.through
-        AND entry ->> '$.data.writer' = (SELECT writer FROM writers WHERE id = NEW.writer))
-      BEGIN SELECT RAISE(ABORT, 'a removal must be on record first'); END;
-    CREATE TRIGGER removals_no_update BEFORE UPDATE ON removals
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-    CREATE TRIGGER removals_no_delete BEFORE DELETE ON removals
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+    ${removalsOnRecord}
+    ${never('UPDATE', 'removals')}
+    ${never('DELETE', 'removals')}
     DROP TRIGGER records_no_delete;
-    CREATE TRIGGER records_no_delete BEFORE DELETE ON records
-      WHEN NOT EXISTS (SELECT 1 FROM removals WHERE writer = OLD.writer AND through >= OLD.position)
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;`,
+    ${onlyRemovals}`,
     // Every other column is read from the text: what stands there once can neither contradict it nor cost each insert its part.
     `DROP VIEW entries;
     DROP TRIGGER removals_on_record;
@@ -189,21 +138,11 @@ export const auditMigrations: Migrations = {
     INSERT INTO records (seq, writer, position, hash, ${embeddedColumns.join(', ')}, entry)
       SELECT seq, writer, position, hash, ${embeddedColumns.join(', ')}, entry FROM records_before;
     DROP TABLE records_before;
-    CREATE INDEX records_timestamp ON records (timestamp, seq) WHERE phase <> 'intent';
-    CREATE INDEX records_event ON records (event, timestamp, seq) WHERE phase <> 'intent' AND event IS NOT NULL;
-    CREATE TRIGGER records_no_update BEFORE UPDATE ON records
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-    CREATE TRIGGER records_no_delete BEFORE DELETE ON records
-      WHEN NOT EXISTS (SELECT 1 FROM removals WHERE writer = OLD.writer AND through >= OLD.position)
-      BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-    CREATE TRIGGER removals_on_record BEFORE INSERT ON removals
-      WHEN NOT EXISTS (SELECT 1 FROM records WHERE phase <> 'intent' AND event = 'audit.removed'
-        AND entry ->> '$.data.through' = NEW.through
-        AND entry ->> '$.data.writer' = (SELECT writer FROM writers WHERE id = NEW.writer))
-      BEGIN SELECT RAISE(ABORT, 'a removal must be on record first'); END;
-    CREATE VIEW entries AS SELECT seq, writer, position, hash, entry,
-      ${fieldNames.map((name) => `entry ->> '${name}' AS ${name}`).join(',\n      ')}
-      FROM records;`,
+    ${timeAndEventIndexes}
+    ${never('UPDATE', 'records')}
+    ${onlyRemovals}
+    ${removalsOnRecord}
+    ${entriesView}`,
     // What nearly every entry has a value of its own for is indexed anew, by fingerprints.
     `CREATE TABLE prints (
       kind TEXT NOT NULL,

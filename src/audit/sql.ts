@@ -1,8 +1,8 @@
 import type { Row, SqlValue } from '../store/index.ts';
 import type { AuditFilter, StoredEntry } from './query.ts';
 import type { Named } from './read/source.ts';
+import { readEntry } from './record.ts';
 import { isResultClass } from './results.ts';
-import { storedEntryOf } from './schema.ts';
 
 // SQL that the embedded store and PostgreSQL share.
 
@@ -12,7 +12,7 @@ export const storedColumns =
 
 /** The entry in a row with `storedColumns`. */
 export function entryOf(row: Row): StoredEntry {
-  const entry = storedEntryOf(row);
+  const entry = readEntry(String(row['entry']));
   const stored = {
     seq: Number(row['seq']),
     writer: String(row['writer_name']),
