@@ -91,6 +91,11 @@ const valuesAtOnce = {
   server: 16,
 } as const satisfies Partial<Record<TextColumn, number>>;
 
+/** What the index of values knows of each stretch of pages. */
+export const pgValueColumns: readonly string[] = Object.keys(valuesAtOnce);
+/** A stretch of pages, beginning with the first. */
+export const pgValuePages = 64;
+
 const bloomed = Object.entries(valuesAtOnce).map(
   ([column, count]) => `${column} text_bloom_ops (n_distinct_per_range = ${count})`,
 );
@@ -173,7 +178,7 @@ export const pgAuditMigrations: PgMigrations = {
     `ALTER TABLE portcullis.records ALTER COLUMN at SET DEFAULT current_setting('portcullis.at')::timestamptz;
     DROP INDEX ${dropped.map((name) => `portcullis.records_${name}`).join(', ')};
     CREATE INDEX records_values ON portcullis.records
-      USING brin (left(timestamp, 16) text_minmax_ops, ${bloomed.join(', ')}) WITH (pages_per_range = 64);
+      USING brin (left(timestamp, 16) text_minmax_ops, ${bloomed.join(', ')}) WITH (pages_per_range = ${pgValuePages});
     CREATE FUNCTION portcullis.summarise() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
       SET timezone = 'UTC' SET lock_timeout = '200ms' AS $$ ${bodies.summarise} $$;
     CREATE FUNCTION portcullis.prepare() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

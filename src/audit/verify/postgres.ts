@@ -7,7 +7,10 @@ import { connectToVerify } from './postgres-connection.ts';
 import { checkInParallel } from './postgres-parallel.ts';
 import { PgRows } from './postgres-rows.ts';
 import { schemaFaults } from './postgres-schema-faults.ts';
+import { compareValues } from './postgres-values.ts';
 import type { VerifyStore } from './store.ts';
+
+const nowhere = { writer: null, position: null };
 
 export interface PostgresToVerify {
   readonly url: Secret;
@@ -37,6 +40,15 @@ function storeOf(database: Postgres, { url, keys }: Omit<PostgresToVerify, 'log'
   return {
     schemaFaults: () => schemaFaults(database),
     inParallel: () => checkInParallel(database, { url, keys }),
+    async values(check, most) {
+      const find = (message: string) => check.find('index', nowhere, message);
+      try {
+        return await compareValues(database, { most, find });
+      } catch (error) {
+        find(`the index records_values cannot be asked: ${messageOf(error)}`);
+        return { compared: 0, of: 0 };
+      }
+    },
     beside: (check) => compareBeside(database, check),
     rows: async (take, find) => (await PgRows.over(database)).between({ from: null, to: null }, take, find),
     async hashAt(writer, position) {

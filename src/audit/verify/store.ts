@@ -1,5 +1,6 @@
 import type { StoredRow } from '../entry-text.ts';
 import type { ChainCheck } from './chains.ts';
+import type { ValuesCompared } from './postgres-values.ts';
 
 /** Told of bytes that are no text, and of what stands beside a text and contradicts it or hides it from queries. */
 export type BesideFound = (
@@ -24,6 +25,8 @@ export interface VerifyStore {
   inParallel?(): Promise<ChainCheck | null>;
   /** Compares what is kept beside the entries, and can be made anew from them, with what they said. */
   beside?(check: ChainCheck): Promise<void>;
+  /** Holds what finds entries by their values against them, where that takes long: `most` stretches of it, any of them, or all where there are fewer. */
+  values?(check: ChainCheck, most: number): Promise<ValuesCompared>;
   /** In hex; null where there is no such entry. */
   hashAt(writer: string, position: number): Promise<string | null>;
   close(): Promise<void>;

@@ -10,6 +10,7 @@ import type { WriterHead } from '../sinks/sink.ts';
 import { ChainCheck, type ChainReport } from './chains.ts';
 import type { Finding } from './finding.ts';
 import { postgresToVerify } from './postgres.ts';
+import type { ValuesCompared } from './postgres-values.ts';
 import { sqliteToVerify } from './sqlite.ts';
 import type { VerifyStore } from './store.ts';
 
@@ -19,6 +20,8 @@ export interface VerifyOptions {
   /** A file with public keys, one a line, instead of the data directory's own. */
   readonly keys?: string;
   readonly log?: Log;
+  /** Holds all of PostgreSQL's index of values against the entries; 64 stretches of it unless given. */
+  readonly wholeIndex?: boolean;
 }
 
 export interface Verification {
@@ -36,7 +39,12 @@ export interface Verification {
   readonly unsealed: number;
   /** What retention removed, as the trail itself says under a signed checkpoint: all of a chain up to a position. */
   readonly removed: readonly WriterHead[];
+  /** How much of PostgreSQL's index of values was held against the entries; null where there is none. */
+  readonly valueIndex: ValuesCompared | null;
 }
+
+/** Of the index of values: some 25,000 entries, in a few seconds. */
+const stretchesByDefault = 64;
 
 const nowhere = { writer: null, position: null };
 
@@ -59,13 +67,15 @@ export async function verifyAudit(place: AuditStore, options: VerifyOptions = {}
     check.compareBeginnings(removed);
     const saved = savedCheckpoints(dataDir, options.checkpoints ?? [], { keys, check });
     for (const head of [...check.links, ...saved]) await compareLink(head, { store, check, removed });
-    return { ...report(check), removed: [...removed.values()], checkpoints: saved.length };
+    const most = options.wholeIndex === true ? Number.POSITIVE_INFINITY : stretchesByDefault;
+    const valueIndex = (await store.values?.(check, most)) ?? null;
+    return { ...report(check), removed: [...removed.values()], checkpoints: saved.length, valueIndex };
   } finally {
     await store.close();
   }
 }
 
-function report(check: ChainCheck): Omit<Verification, 'checkpoints' | 'removed'> {
+function report(check: ChainCheck): Omit<Verification, 'checkpoints' | 'removed' | 'valueIndex'> {
   const { chains, findings, findingCount, entries } = check;
   // The last checkpoint is itself an entry: it is what vouches, and nobody vouches for it.
   const unsealed = chains.reduce((sum, { last, sealed }) => sum + Math.max(0, last - sealed - 1), 0);

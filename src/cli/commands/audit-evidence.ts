@@ -10,10 +10,13 @@ import { dataOptions } from '../data-directory.ts';
 
 /** `portcullis audit verify`. */
 export const auditVerify: CommandBody = {
-  usage: ['[--checkpoint FILE] [--key FILE] [--data DIR]'],
+  usage: ['[--checkpoint FILE] [--key FILE] [--whole-index] [--data DIR]'],
   options: {
     checkpoint: { value: 'FILE', multiple: true, help: 'checkpoints that were saved elsewhere' },
     key: { value: 'FILE', help: 'public keys that were saved elsewhere, one a line' },
+    'whole-index': {
+      help: "compares all of PostgreSQL's index of values, not 64 places of it: this takes long",
+    },
     ...dataOptions,
   },
   notes:
@@ -28,6 +31,7 @@ export const auditVerify: CommandBody = {
     const verification = await verifyAudit(place, {
       checkpoints: given.list('checkpoint') ?? [],
       ...(keys === undefined ? {} : { keys }),
+      wholeIndex: given.has('whole-index'),
     });
     if (context.json) context.output.json(verification);
     else show(verification, context);
@@ -38,7 +42,8 @@ export const auditVerify: CommandBody = {
 const mostShown = 50;
 
 function show(verification: Verification, { output }: CommandContext): void {
-  const { findings, findingCount, entries, chains, checkpoints, orphans, unsealed, removed } = verification;
+  const { findings, findingCount, entries, chains, checkpoints, orphans, unsealed, removed, valueIndex } =
+    verification;
   for (const finding of findings.slice(0, mostShown)) output.line(line(finding));
   if (findingCount > mostShown) output.line(`… and ${findingCount - mostShown} more`);
   const size = `${entries} entries in ${counted(chains.length, 'chain')}`;
@@ -51,6 +56,11 @@ function show(verification: Verification, { output }: CommandContext): void {
     const gone = removed.reduce((sum, { position }) => sum + position, 0);
     output.line(
       `${counted(gone, 'entry', 'entries')} of ${counted(removed.length, 'chain')} went by retention, on record.`,
+    );
+  }
+  if (valueIndex && valueIndex.compared < valueIndex.of) {
+    output.line(
+      `Of the index of values ${valueIndex.compared} of ${valueIndex.of} stretches were compared: --whole-index compares all.`,
     );
   }
   if (unsealed > 0) {
