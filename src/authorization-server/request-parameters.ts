@@ -29,6 +29,8 @@ export function authorizationParameters(given: URLSearchParams, rules: Parameter
   for (const name of openIdConnectOnly) parameters.delete(name);
   if (parameters.getAll('prompt').length <= 1) setPrompts(parameters);
   parameters.delete('max_age');
+  // oidc-provider knows others, which the metadata does not name: a fragment takes a code past an open redirector, a form posts it.
+  if ((parameters.get('response_mode') || 'query') !== 'query') parameters.set('response_mode', 'none');
   return parameters;
 }
 

@@ -27,6 +27,8 @@ export function createFront(config: Config): Front {
       if (request.headers.host === undefined && request.httpVersion === '1.1') {
         return refuse('malformed_request', 'The request has no Host header');
       }
+      const fault = framingFault(request);
+      if (fault !== null) return refuse('malformed_request', fault);
       if (url.protocol === 'https:' && !peer.encrypted) {
         return refuse('host_denied', 'This server is reached over https only');
       }
@@ -45,6 +47,18 @@ export function createFront(config: Config): Front {
       return origin !== undefined && isAllowedOrigin(origin) ? origin : null;
     },
   };
+}
+
+/**
+ * Where the body ends must be the same for whatever stands in front of us; Node's parser takes these all the same. RFC 9112
+ * section 6.1: no other coding than chunked is known here, and HTTP/1.0 knows none.
+ * @returns what is wrong, or null
+ */
+function framingFault({ headers, httpVersion }: IncomingMessage): string | null {
+  const coding = headers['transfer-encoding']?.trim().toLowerCase();
+  if (httpVersion !== '1.1' && (httpVersion !== '1.0' || coding !== undefined))
+    return 'The request is of another version of HTTP than 1.1';
+  return coding === undefined || coding === 'chunked' ? null : 'The only transfer coding is chunked';
 }
 
 function loopbackHosts(port: number): string[] {

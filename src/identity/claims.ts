@@ -1,7 +1,7 @@
 import { type Refusal, refuse, sha256Hex } from '../base/index.ts';
 import { actorsOf } from './actors.ts';
 import { confirmationOf } from './confirmation.ts';
-import { claimOf } from './jwt.ts';
+import { claimOf, signedPart } from './jwt.ts';
 import type { Principal } from './principal.ts';
 import type { VerifiedToken } from './verifier.ts';
 
@@ -78,13 +78,22 @@ export function verifiedToken(claims: Claims, rules: ClaimRules, token: string):
 }
 
 /**
+ * Whether a token claims to be made later than now: no revocation of what was made until now would reach it.
+ * @param latest epoch seconds
+ */
+export function isFromTheFuture(issuedAt: unknown, latest: number): boolean {
+  return typeof issuedAt === 'number' && issuedAt > latest;
+}
+
+/**
  * The `jti`; a digest stands in for one that is missing, or that is the token: issuers of opaque tokens are known to give the token,
- * or most of it, as its own id, and this is written down.
+ * or most of it, as its own id, and this is written down. The digest is of what is signed: of an ECDSA signature its holder can make
+ * a second one that is as good, and would be another token at each use.
  */
 function tokenIdOf(claims: Claims, token: string): string {
   const id = textIn(claims, 'jti');
   const isToken = id !== undefined && token.includes(id) && id.length * 2 >= token.length;
-  return id === undefined || isToken ? `sha256:${sha256Hex(token).slice(0, 32)}` : id;
+  return id === undefined || isToken ? `sha256:${sha256Hex(signedPart(token)).slice(0, 32)}` : id;
 }
 
 /** What ties the token to this server. There is no way through without either an audience or a client. */

@@ -26,13 +26,27 @@ const segment = /^[A-Za-z0-9_-]+$/;
  */
 export function readJwt(token: string): Reading {
   const parts = token.split('.', 4);
-  const [head = '', body = ''] = parts;
+  const [head = '', body = '', signature = ''] = parts;
   if (parts.length !== 3 || !segment.test(head) || !looksLikeHeader(head)) return { kind: 'opaque' };
   const header = objectIn(head);
   const claims = objectIn(body);
   if (typeof header === 'string') return { kind: 'ambiguous', detail: `header: ${header}` };
   if (typeof claims === 'string') return { kind: 'ambiguous', detail: `claims: ${claims}` };
+  if (!isCanonical(signature)) return { kind: 'ambiguous', detail: 'signature: not in base64url' };
+  // RFC 7797 and RFC 7516: the claims would be written, or packed, in another way than the one that was read.
+  if (Object.hasOwn(header, 'b64') || Object.hasOwn(header, 'zip'))
+    return { kind: 'ambiguous', detail: 'header: claims in another encoding' };
   return { kind: 'jwt', header, claims };
+}
+
+/** What the signature of a JWT covers; all of a token that is none. */
+export function signedPart(token: string): string {
+  return readJwt(token).kind === 'jwt' ? token.slice(0, token.lastIndexOf('.')) : token;
+}
+
+/** One text for the same bytes (RFC 4648 section 3.5): the bits behind the last byte are zero. */
+function isCanonical(part: string): boolean {
+  return segment.test(part) && Buffer.from(part, 'base64url').toString('base64url') === part;
 }
 
 function looksLikeHeader(part: string): boolean {
@@ -46,7 +60,7 @@ function looksLikeHeader(part: string): boolean {
 
 /** The object, or why it is none that has one meaning. */
 function objectIn(part: string): Record<string, unknown> | string {
-  if (!segment.test(part)) return 'not in base64url';
+  if (!isCanonical(part)) return 'not in base64url';
   const value = parseJson(Buffer.from(part, 'base64url'), maxDepth);
   if (isRefusal(value)) return value.message;
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : 'no object';

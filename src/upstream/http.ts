@@ -156,6 +156,7 @@ function headersFor(request: UpstreamRequest, credentials: Credentials): Record<
   // Compared with the body where the method gives it a meaning; elsewhere it would be a claim that nobody checked.
   const method = request.message && request.message.kind !== 'response' ? request.message.method : '';
   if (!isNamed(method)) delete headers['mcp-name'];
+  if (method === '') delete headers['mcp-method'];
   if (request.session !== null) headers['mcp-session-id'] = request.session;
   for (const [name, value] of credentials) headers[name] = value.reveal();
   return headers;

@@ -116,7 +116,23 @@ describe('requests that could be read two ways', () => {
     'a bare line feed': () => ({ headers: { 'x-a': 'b\nauthorization: Bearer other' } }),
     'a NUL in a header': () => ({ headers: { 'x-a': 'a\0b' } }),
     'no Host': () => ({ headers: { host: null } }),
+    'a transfer coding beside chunked': () => coded('gzip, chunked'),
+    'chunked in HTTP/1.0': () => coded('chunked', '1.0'),
+    'another HTTP version': () => ({ requestLine: 'POST /mcp HTTP/2.0' }),
+    'no HTTP version': () => ({ requestLine: 'POST /mcp' }),
+    'half a quoted charset': () => ({ headers: { 'content-type': 'application/json; charset="utf-8' } }),
   };
+  const coded = (coding: string, version = '1.1'): Raw => {
+    const body = String(bytes({}).toString().split('\r\n\r\n')[1]);
+    return {
+      requestLine: `POST /mcp HTTP/${version}`,
+      headers: { 'content-length': null, 'transfer-encoding': coding },
+      body: `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    };
+  };
+  it('chunked alone is good', async () => {
+    assert.equal((await send(coded('Chunked'))).status, 200);
+  });
   for (const [what, attack] of Object.entries(twice)) {
     it(what, async () => {
       await refused(attack());
@@ -147,6 +163,8 @@ describe('bodies that could be read two ways', () => {
     nesting: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`,
     'a null id': `{"jsonrpc":"2.0","id":null,"method":"tools/call","params":${params}}`,
     'an object id': `{"jsonrpc":"2.0","id":{},"method":"tools/call","params":${params}}`,
+    'an answer that nobody waits for': '{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}',
+    'an error that nobody waits for': '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"x"}}',
     'another protocol': `{"jsonrpc":"1.0","id":1,"method":"tools/call","params":${params}}`,
   };
   for (const [what, body] of Object.entries(bodies)) {
@@ -212,6 +230,28 @@ describe('headers that disagree with the body', () => {
   it('an unknown version names the supported ones', async () => {
     const text = await refused({ headers: { 'mcp-protocol-version': '1999-01-01' } }, 400);
     assert.match(text, /"code":-32022.*"supported":\["2026-07-28"/);
+  });
+});
+
+describe('headers that have no body to be compared with', () => {
+  it('do not travel on', async () => {
+    const headers = {
+      'mcp-protocol-version': '2025-11-25',
+      'mcp-method': 'tools/call',
+      'mcp-name': 'delete_note',
+    };
+    const answer = '{"jsonrpc":"2.0","id":1,"result":{}}';
+    for (const attack of [
+      { requestLine: 'GET /mcp HTTP/1.1', headers, body: '' },
+      { requestLine: 'DELETE /mcp HTTP/1.1', headers, body: '' },
+      { headers, body: answer },
+    ]) {
+      const before = upstream.requests.length;
+      await send(attack);
+      const seen = upstream.requests.slice(before);
+      assert.equal(seen.length, 1, 'it reached the upstream');
+      for (const name of ['mcp-method', 'mcp-name']) assert.equal(seen[0]?.headers[name], undefined);
+    }
   });
 });
 

@@ -387,6 +387,29 @@ describe('throttled sign-in', () => {
     }
   });
 
+  it('counts the addresses of one IPv6 subscriber as one, and an IPv4 address however it is written', async () => {
+    let address = '';
+    const as = await startAuthorizationServer({ address: () => address });
+    try {
+      const { client_id } = await register(as);
+      const attempt = async (from: string, name: string) => {
+        address = from;
+        const { browser, html } = await openSignIn(as, client_id);
+        const [form] = formsOf(html);
+        const given = { ...form?.fields, name, password: 'wrong wrong wrong' };
+        return (await browser.submit(form?.action ?? '', given)).status;
+      };
+      for (let host = 1; host <= 5; host += 1)
+        assert.equal(await attempt(`2001:db8:1:2::${host}`, 'alice'), 401);
+      assert.equal(await attempt('2001:db8:1:2:ffff::9', 'alice'), 429);
+      assert.equal(await attempt('2001:db8:1:3::1', 'alice'), 401, 'a neighbour is another');
+      for (let count = 1; count <= 5; count += 1) await attempt('198.51.100.7', 'bob');
+      assert.equal(await attempt('::ffff:198.51.100.7', 'bob'), 429);
+    } finally {
+      await as.close();
+    }
+  });
+
   it('counts concurrent tries before it checks them', async () => {
     const as = await startAuthorizationServer();
     try {

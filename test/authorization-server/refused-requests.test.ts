@@ -29,6 +29,8 @@ describe('an authorization request in error', () => {
     'a form as the way back': { response_type: 'x', response_mode: 'form_post' },
     'a fragment as the way back': { response_type: 'x', response_mode: 'fragment' },
     'an unknown response mode': { response_mode: 'x' },
+    'a code in the fragment': { response_mode: 'fragment' },
+    'a code in a form': { response_mode: 'form_post' },
     'no PKCE': { code_challenge: null },
     'a resource of somebody else': { resource: 'https://other.example/mcp' },
     'prompt=none': { prompt: 'none' },

@@ -200,3 +200,91 @@ describe('several issuers', () => {
     assert.notEqual(first.organization, second.organization);
   });
 });
+
+describe('a JWT of an issuer that does not name its kinds in the header', () => {
+  const asConfigured = () => verification([issuer], { outbound, typ: ['at+jwt', 'jwt'] });
+  const codeOf = async (more: Record<string, unknown>, header: Record<string, unknown> = {}) => {
+    const token = await signRaw(
+      JSON.stringify(claims(more)),
+      JSON.stringify({ alg: 'ES256', kid: 'key-1', ...header }),
+    );
+    const result = await asConfigured().authenticate(token);
+    return isRefusal(result) ? result.code : 'ok';
+  };
+  const others: Record<string, Record<string, unknown>> = {
+    'an ID token by its hash of the access token': { at_hash: 'x' },
+    'an ID token by its hash of the code': { c_hash: 'x' },
+    'an ID token by its nonce': { nonce: 'n' },
+    'a logout token': { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } },
+    'an ID token that says so, as Keycloak': { typ: 'ID', azp: 'client' },
+    'a refresh token that says so, as Keycloak': { typ: 'Refresh' },
+    'an ID token that says so, as Cognito': { token_use: 'id' },
+    'a refresh token that says so': { token_type: 'refresh' },
+    'a kind that is no text': { token_use: ['access'] },
+  };
+  for (const [what, more] of Object.entries(others)) {
+    it(`is refused where it is ${what}`, async () => {
+      for (const header of [{}, { typ: 'JWT' }]) assert.equal(await codeOf(more, header), 'token_type');
+    });
+  }
+
+  it('is taken where it is an access token, also with a nonce when it says so', async () => {
+    for (const more of [{}, { typ: 'Bearer', nonce: 'n' }, { token_use: 'access' }, { token_type: 'access' }])
+      assert.equal(await codeOf(more, { typ: 'JWT' }), 'ok');
+    assert.equal(await codeOf({ nonce: 'n' }, { typ: 'at+jwt' }), 'ok');
+    assert.equal(await codeOf({ token_use: 'id' }, { typ: 'at+jwt' }), 'token_type');
+  });
+
+  it('is refused where the kind in its header is no text', async () => {
+    for (const typ of [['at+jwt'], null, 1, {}]) assert.equal(await codeOf({}, { typ }), 'token_type');
+  });
+});
+
+describe('one token in several spellings', () => {
+  it('is refused with bits behind its last byte, in each part', async () => {
+    const token = await signRaw(JSON.stringify(claims()));
+    for (const at of [0, 1, 2]) {
+      const parts = token.split('.');
+      const part = parts[at] ?? '';
+      const bytes = Buffer.from(part, 'base64url');
+      const twin = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+        .map((last) => part.slice(0, -1) + last)
+        .find((one) => one !== part && Buffer.from(one, 'base64url').equals(bytes));
+      if (twin === undefined) continue; // a multiple of three bytes has one spelling
+      parts[at] = twin;
+      await refused(parts.join('.'), 'token_malformed');
+    }
+  });
+
+  it('has one name in the records, whatever signature its holder makes of the first', async () => {
+    const { jti: _none, ...rest } = claims() as Record<string, unknown>;
+    const token = await signRaw(JSON.stringify(rest));
+    const end = token.lastIndexOf('.');
+    const signature = Buffer.from(token.slice(end + 1), 'base64url');
+    // ECDSA: (r, n - s) is as good a signature as (r, s), and needs no key.
+    const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+    const other = order - BigInt(`0x${signature.subarray(32).toString('hex')}`);
+    const twin = Buffer.concat([
+      signature.subarray(0, 32),
+      Buffer.from(other.toString(16).padStart(64, '0'), 'hex'),
+    ]);
+    const first = await accepted(token);
+    const second = await accepted(`${token.slice(0, end + 1)}${encoded(twin)}`);
+    assert.match(first.tokenId, /^sha256:/);
+    assert.equal(second.tokenId, first.tokenId);
+  });
+});
+
+it('claims that the header says are encoded otherwise', async () => {
+  for (const more of [{ b64: false }, { b64: true }, { zip: 'DEF' }]) {
+    const header = JSON.stringify({ alg: 'ES256', typ: 'at+jwt', kid: 'key-1', ...more });
+    await refused(await signRaw(JSON.stringify(claims()), header), 'token_malformed');
+  }
+});
+
+it('a token that is made later than now, which no revocation would reach', async () => {
+  for (const iat of [seconds() + 60, 1e12, 1e308]) {
+    await refused(await issuer.sign({ aud: resource, iat }), 'token_not_yet_valid');
+  }
+  for (const iat of [seconds() + 20, 0, -1]) await accepted(await issuer.sign({ aud: resource, iat }));
+});

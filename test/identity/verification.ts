@@ -18,7 +18,8 @@ export function verification(
     outbound,
     clock = systemClock,
     possession,
-  }: { outbound: Outbound; clock?: Clock; possession?: Possession },
+    typ = ['at+jwt'],
+  }: { outbound: Outbound; clock?: Clock; possession?: Possession; typ?: readonly string[] },
 ): Authenticator {
   return createAuthenticator(
     issuers.map(({ issuer }) => {
@@ -26,7 +27,7 @@ export function verification(
       return createJwksVerifier({
         rules: { issuer, audience: [resource], scopes: 'scope', organization: 'org', grant: null },
         algorithms: ['ES256', 'RS256'],
-        typ: ['at+jwt'],
+        typ,
         key: keys.find,
         skewSeconds: 30,
         clock,

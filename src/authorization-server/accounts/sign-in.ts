@@ -1,4 +1,5 @@
 import { type Clock, randomToken, sha256Hex } from '../../base/index.ts';
+import { addressGroup } from '../../limits/index.ts';
 import type { Db } from '../../store/index.ts';
 import type { Account, AccountStore } from './accounts.ts';
 import { createFailureStore } from './failure-store.ts';
@@ -59,10 +60,11 @@ export async function createSignIn({ accounts, clock, db }: SignInParts): Promis
 
   return async ({ name, password, address }) => {
     const account = sha256Hex(name.toLowerCase().slice(0, 256));
+    const from = addressGroup(address);
     const counters = [
-      [throttles.pair, `${account} ${address}`],
+      [throttles.pair, `${account} ${from}`],
       [throttles.account, account],
-      [throttles.address, address],
+      [throttles.address, from],
     ] as const;
     const now = clock.now();
     const retryAfterMs = Math.max(...counters.map(([throttle, key]) => throttle.waitMs(key, now)));

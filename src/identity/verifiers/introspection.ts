@@ -1,8 +1,9 @@
 import { type Clock, isRefusal, type Refusal, refuse } from '../../base/index.ts';
-import { type ClaimRules, verifiedToken } from '../claims.ts';
+import { type ClaimRules, isFromTheFuture, verifiedToken } from '../claims.ts';
 import type { Introspector } from '../introspection/introspector.ts';
 import { claimOf, readJwt } from '../jwt.ts';
 import type { Principal } from '../principal.ts';
+import { isCalledAccessToken } from '../token-kind.ts';
 import type { VerifiedToken, Verifier } from '../verifier.ts';
 
 export interface IntrospectionVerifierOptions {
@@ -107,24 +108,13 @@ function faultIn(answer: Claims, claims: Claims, options: IntrospectionVerifierO
   if (nbf !== undefined && typeof nbf !== 'number') return unusable('no usable nbf');
   if (nbf !== undefined && nbf > now + skewSeconds)
     return refuse('token_not_yet_valid', 'The access token is not valid');
-  if (!isAccessToken(answer))
+  if (isFromTheFuture(claimOf(claims, 'iat'), now + skewSeconds))
+    return refuse('token_not_yet_valid', 'The access token is not valid', { detail: 'iat is in the future' });
+  if (!isCalledAccessToken(answer))
     return refuse('token_type', 'The access token is not usable here', {
       detail: 'introspected as another kind',
     });
   return null;
-}
-
-/** What issuers call an access token, where they say: the endpoint is as glad to speak of refresh and ID tokens. */
-const accessTokens: ReadonlySet<unknown> = new Set([
-  ...['bearer', 'dpop', 'access', 'access_token', 'at+jwt', 'jwt', 'n_a'],
-  'urn:ietf:params:oauth:token-type:access_token',
-]);
-
-function isAccessToken(answer: Claims): boolean {
-  return ['token_type', 'token_use', 'typ'].every((name) => {
-    const kind = claimOf(answer, name);
-    return kind === undefined || (typeof kind === 'string' && accessTokens.has(kind.toLowerCase()));
-  });
 }
 
 function unusable(detail: string): Refusal {

@@ -1,7 +1,14 @@
-import { errors, type JWTVerifyGetKey, jwtVerify, type ProtectedHeaderParameters } from 'jose';
+import {
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from 'jose';
 import { type Clock, isRefusal, messageOf, type Refusal, refuse } from '../../base/index.ts';
-import { type ClaimRules, verifiedToken } from '../claims.ts';
+import { type ClaimRules, isFromTheFuture, verifiedToken } from '../claims.ts';
 import type { Principal } from '../principal.ts';
+import { isCalledAccessToken, looksLikeAnotherKind } from '../token-kind.ts';
 import type { VerifiedToken, Verifier } from '../verifier.ts';
 
 export interface JwksVerifierOptions {
@@ -43,9 +50,12 @@ async function verify(token: string, options: JwksVerifierOptions): Promise<Veri
       currentDate: new Date(clock.now()),
       requiredClaims: ['iss', 'exp'],
     });
-    if (!isExpectedType(protectedHeader, options.typ)) {
-      return refuse('token_type', 'The access token is not usable here', { detail: 'typ is not accepted' });
-    }
+    const kind = kindFault(protectedHeader, payload, options.typ);
+    if (kind !== null) return refuse('token_type', 'The access token is not usable here', { detail: kind });
+    if (isFromTheFuture(payload.iat, clock.now() / 1000 + options.skewSeconds))
+      return refuse('token_not_yet_valid', 'The access token is not valid', {
+        detail: 'iat is in the future',
+      });
     const verified = verifiedToken(payload, rules, token);
     if (isRefusal(verified) || !options.isRevoked?.(verified.principal)) return verified;
     return refuse('token_revoked', 'The access token is no longer valid');
@@ -54,10 +64,20 @@ async function verify(token: string, options: JwksVerifierOptions): Promise<Veri
   }
 }
 
-/** RFC 9068 section 4 and RFC 8725 section 3.11: an ID token or another JWT of the issuer is no access token. */
-function isExpectedType(header: ProtectedHeaderParameters, accepted: readonly string[]): boolean {
-  const typ = typeof header.typ === 'string' ? header.typ.toLowerCase().replace(/^application\//, '') : 'jwt';
-  return accepted.includes(typ);
+/**
+ * RFC 9068 section 4 and RFC 8725 section 3.11: an ID token or another JWT of the issuer is no access token. Issuers that do not
+ * say so in the header often say it in a claim.
+ * @returns what is wrong, or null
+ */
+function kindFault(
+  { typ = 'jwt' }: ProtectedHeaderParameters,
+  claims: JWTPayload,
+  accepted: readonly string[],
+): string | null {
+  const named = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : '';
+  if (!accepted.includes(named)) return 'typ is not accepted';
+  if (!isCalledAccessToken(claims)) return 'a claim names another kind of token';
+  return named !== 'at+jwt' && looksLikeAnotherKind(claims) ? 'it has claims of an ID or logout token' : null;
 }
 
 function refusalOf(error: unknown): Refusal {

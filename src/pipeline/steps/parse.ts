@@ -46,6 +46,9 @@ export async function parse(
   return refuse('method_not_allowed', 'The MCP endpoint takes POST, GET and DELETE');
 }
 
+/** 2026-07-28: servers ask in their results, clients answer in the next request. A response could only be meant for another's question. */
+const unasked = 'This revision takes requests and notifications only';
+
 async function parsePost(
   call: ReceivedCall,
   maxDepth: number,
@@ -69,6 +72,7 @@ async function parsePost(
   const version = headers.get('mcp-protocol-version');
   const dialect = dialectOf(version, message);
   if (isRefusal(dialect)) return dialect;
+  if (message.kind === 'response' && dialect.era === 'modern') return refuse('malformed_message', unasked);
   const mirrored = { method: headers.get('mcp-method'), name: headers.get('mcp-name'), version };
   return checkMirroredHeaders(mirrored, message, dialect.era) ?? Object.assign(read, dialect);
 }
@@ -101,7 +105,7 @@ function checkBodiless(
 
 function checkMediaType(headers: RequestHeaders): Refusal | null {
   const type = headers.get('content-type')?.toLowerCase() ?? '';
-  if (!/^application\/json[\t ]*(;[\t ]*charset="?utf-8"?[\t ]*)?$/.test(type)) {
+  if (!/^application\/json[\t ]*(;[\t ]*charset=(utf-8|"utf-8")[\t ]*)?$/.test(type)) {
     return refuse('unsupported_media_type', 'The body must be application/json in UTF-8');
   }
   const encoding = headers.get('content-encoding');
