@@ -296,7 +296,7 @@ export interface CodeRequest {
 
 /** An authorization request as a client makes it; a parameter that is null is left out. */
 export function codeRequest(
-  as: RunningAuthorizationServer,
+  as: Pick<RunningAuthorizationServer, 'issuer' | 'resource'>,
   clientId: string,
   parameters: Record<string, string | null> = {},
 ): CodeRequest {

@@ -1,5 +1,6 @@
 import { type AuditStore, openAuditSource, verifyAudit } from '../../src/audit/index.ts';
 import { silentLog } from '../../src/base/index.ts';
+import { idOf } from './load.ts';
 
 /** What the upstream saw and what clients got: request ids. */
 export interface Witnessed {
@@ -9,8 +10,8 @@ export interface Witnessed {
   readonly answered: ReadonlySet<string>;
   /** Refusals that were got while the store failed: those waited for nothing. */
   readonly excused: ReadonlySet<string>;
-  /** `jti` of the tokens that somebody has, but for those of an outage. */
-  readonly tokens: ReadonlySet<string>;
+  /** What answers of the authorization server told (see `idOf`), but for those of an outage. */
+  readonly events: ReadonlySet<string>;
 }
 
 export interface Comparison {
@@ -23,7 +24,7 @@ export interface Comparison {
 /** Holds both against the trail. @returns one sentence for each promise that was broken */
 export async function compare(
   store: AuditStore,
-  { seen, answered, excused, tokens }: Witnessed,
+  { seen, answered, excused, events }: Witnessed,
 ): Promise<Comparison> {
   const source = await openAuditSource(store, silentLog);
   const ids = async (condition: string) => {
@@ -33,10 +34,9 @@ export async function compare(
   const intents = await ids("phase = 'intent'");
   const outcomes = await ids("phase = 'outcome'");
   const notices = await ids("phase = 'event' AND event = 'call.orphaned'");
-  const sql = "SELECT entry FROM records WHERE phase = 'event' AND event = 'token.issued'";
-  const issued = new Set(
-    (await source.run({ sql, parameters: {} })).map((row) => jtiOf(String(row['entry']))),
-  );
+  const sql = "SELECT entry FROM records WHERE phase = 'event'";
+  const entries = await source.run({ sql, parameters: {} });
+  const told = new Set(entries.flatMap(({ entry }) => idsOf(String(entry))));
   await source.close();
   const [intended, ended, noticed] = [new Set(intents), new Set(outcomes), new Set(notices)];
   const isSettled = (id: string) => ended.has(id) || noticed.has(id);
@@ -46,7 +46,7 @@ export async function compare(
     'seen upstream twice': twice(seen),
     'answered without an outcome or a notice': [...answered].filter((id) => !isSettled(id)),
     'refused with an intent alone': [...excused].filter((id) => intended.has(id) && !isSettled(id)),
-    'issued without an event': [...tokens].filter((jti) => !issued.has(jti)),
+    'answered without an event': [...events].filter((id) => !told.has(id)),
     'intents without an outcome or a notice': intents.filter((id) => !isSettled(id)),
     'intents that are there twice': twice(intents),
     'outcomes that are there twice': twice(outcomes),
@@ -61,8 +61,13 @@ export async function compare(
   return { faults, orphans: notices.length, lostInOutage };
 }
 
-function jtiOf(entry: string): string {
-  return String((JSON.parse(entry) as { data?: { jti?: string } }).data?.jti);
+function idsOf(text: string): string[] {
+  const {
+    event,
+    client_id,
+    data = {},
+  } = JSON.parse(text) as { data?: Record<string, unknown> } & Record<string, unknown>;
+  return [client_id, data['jti'], data['path']].map((about) => idOf(event, about));
 }
 
 function twice(ids: readonly string[]): string[] {

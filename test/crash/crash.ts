@@ -2,21 +2,25 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { openAccounts } from '../../src/authorization-server/index.ts';
+import { Secret, systemClock } from '../../src/base/index.ts';
 import { freePort } from '../gateway/support.ts';
 import { startIssuer } from '../identity/issuer.ts';
 import { startChild } from './child.ts';
 import { compare } from './compare.ts';
 import { type Answered, type Load, machine, startLoad, weakScopes } from './load.ts';
+import { person } from './person.ts';
 import type { Disturbance, Place } from './places.ts';
 import { startUpstream } from './upstream.ts';
 
 /** What a run of the harness has seen. `faults` must be empty. */
 export interface CrashReport {
   readonly rounds: Readonly<Record<string, number>>;
-  /** Calls that the upstream saw; answers of the upstream that clients got; tokens that they got. */
+  /** Calls that the upstream saw; answers of the upstream that clients got. */
   readonly seen: number;
   readonly answered: number;
-  readonly tokens: number;
+  /** Answers that told of an event, by its name. */
+  readonly told: Readonly<Record<string, number>>;
   /** Refusals that clients got, by status. */
   readonly refused: Readonly<Record<number, number>>;
   /** Refusals that were got while the store failed, and those of them whose record died with the gateway. */
@@ -48,6 +52,7 @@ export async function crash(
     configuration({ port, place, secret, upstream: upstream.url, issuer: issuer.issuer }),
   );
   const origin = `http://127.0.0.1:${port}`;
+  await addPerson(place.dataDir);
   const played: Record<string, number> = {};
   const got: Got = { answers: [], excused: new Set() };
   const faults: string[] = [];
@@ -78,6 +83,12 @@ export async function crash(
   }
 }
 
+async function addPerson(dataDir: string): Promise<void> {
+  const accounts = openAccounts(dataDir, systemClock);
+  await accounts.add({ name: person.name, password: new Secret(person.password), role: 'user' });
+  accounts.close();
+}
+
 interface Got {
   readonly answers: Answered[];
   /** Those that were got while the store failed. */
@@ -90,8 +101,8 @@ const idsOf = (answers: readonly Answered[]) => new Set(answers.map(({ id }) => 
 function witnessed({ answers, excused }: Got) {
   const held = answers.filter((answer) => !excused.has(answer));
   return {
-    answered: idsOf(held.filter(({ kind }) => kind !== 'token')),
-    tokens: idsOf(held.filter(({ kind }) => kind === 'token')),
+    answered: idsOf(held.filter(({ kind }) => kind !== 'event')),
+    events: idsOf(held.filter(({ kind }) => kind === 'event')),
     excused: idsOf([...excused].filter(({ kind }) => kind === 'refusal')),
   };
 }
@@ -100,8 +111,13 @@ function counted({ answers, excused }: Got) {
   const of = (wanted: Answered['kind']) => answers.filter(({ kind }) => kind === wanted);
   const refused: Record<number, number> = {};
   for (const { status } of of('refusal')) refused[status] = (refused[status] ?? 0) + 1;
+  const told: Record<string, number> = {};
+  for (const { id } of of('event')) {
+    const [name = ''] = id.split(' ');
+    told[name] = (told[name] ?? 0) + 1;
+  }
   return {
-    ...{ answered: of('of the server').length, tokens: of('token').length, refused },
+    ...{ answered: of('of the server').length, told, refused },
     refusedInOutage: of('refusal').filter((answer) => excused.has(answer)).length,
   };
 }
@@ -170,11 +186,13 @@ function configuration({ port, place, upstream, issuer, secret }: Parts): string
   return `publicUrl: http://127.0.0.1:${port}
 listen: { host: 127.0.0.1, port: ${port} }
 data: ${place.dataDir}
+trustedProxies: [127.0.0.1/32]
 ${place.configuration}servers:
   notes: { path: /mcp, upstream: { url: "${upstream}" } }
 auth:
   embedded:
     clients:
+      dynamicRegistration: { maxPerHour: 100000, maxPerHourAndAddress: 100000 }
       registered:
         - { id: ${machine.id}, secret: { file: ${secret} }, grants: [client_credentials], scopes: ["mcp:tools:read"] }
   issuers:

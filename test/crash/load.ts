@@ -1,12 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { callTool } from '../gateway/support.ts';
+import { visit } from './person.ts';
 
 /** What a client got, by a moment of the clock that all processes of a machine share. */
 export interface Answered {
-  /** `x-request-id` of the answer; of a token its `jti`. */
+  /** `x-request-id` of the answer; of what is an event its name and what it is about. */
   readonly id: string;
-  readonly kind: 'of the server' | 'refusal' | 'token';
+  readonly kind: 'of the server' | 'refusal' | 'event';
   readonly status: number;
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -81,17 +82,32 @@ export function startLoad(options: LoadOptions): Load {
       }
     }
   };
+  const people = async () => {
+    while (!over) {
+      await visit({
+        origin: options.origin,
+        onTold({ event, about, status }) {
+          options.onAnswer({ id: idOf(event, about), kind: 'event', status, at: Date.now() });
+        },
+      }).catch(() => {});
+      await wait(pauseMs);
+    }
+  };
   const loops = [...Array<Ask>(honestClients).fill(honest), ...others].map(loop);
+  const visits = people();
   const late = AbortSignal.timeout(slowestStartMs);
   late.addEventListener('abort', () => first());
   return {
     serving,
     async stop() {
       over = true;
-      await Promise.all(loops);
+      await Promise.all([...loops, visits]);
     },
   };
 }
+
+/** How an event is found again: by its name and one of the things that it names. */
+export const idOf = (event: unknown, about: unknown): string => `${event} ${about}`;
 
 /** Null for what is no answer to a request of an MCP endpoint, and no token. */
 async function read(response: Response): Promise<Answered | null> {
@@ -101,5 +117,5 @@ async function read(response: Response): Promise<Answered | null> {
   const id = response.headers.get('x-request-id');
   if (id !== null) return { id, status, at, kind: body.result === undefined ? 'refusal' : 'of the server' };
   const jti = body.access_token === undefined ? undefined : decodeJwt(body.access_token).jti;
-  return jti === undefined ? null : { id: jti, status, at, kind: 'token' };
+  return jti === undefined ? null : { id: idOf('token.issued', jti), status, at, kind: 'event' };
 }
