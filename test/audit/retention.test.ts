@@ -105,6 +105,22 @@ test('what is older goes, on record, and the chain stays provable', async (t) =>
   assert.equal((await removeOld(place(dataDir), ask)).removed, 0, 'there is nothing twice');
 });
 
+test('a call without an outcome that stays is still known as such', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  await run(t, dataDir, { ago: 500 });
+  await run(t, dataDir, { ago: 450 });
+  const trail = await openTrailFor(t, dataDir);
+  const open = intent();
+  await trail.intent(open);
+  assert.ok((await removeOld(place(dataDir), ask)).removed > 0);
+  const unknown = queryAudit(dataDir, { result: 'unknown' });
+  assert.deepEqual(
+    [...unknown].map((one) => one.phase !== 'event' && one.request_id),
+    [open.request_id],
+  );
+  assert.deepEqual((await verify(dataDir)).findings, []);
+});
+
 test('a dry run says what would go, and changes nothing', async (t) => {
   const dataDir = temporaryDirectory(t);
   await run(t, dataDir, { ago: 500 });

@@ -106,7 +106,7 @@ function removeSome(db: Db): number {
   const range = { writer, first, last };
   const these = 'FROM records WHERE writer = :writer AND position BETWEEN :first AND :last';
   db.prepare(
-    `DELETE FROM open_calls WHERE request_id IN (SELECT request_id ${these} AND phase = 'intent')`,
+    `DELETE FROM open_calls WHERE open_calls.seq IN (SELECT records.seq ${these} AND phase = 'intent')`,
   ).run(range);
   return db.prepare(`DELETE ${these}`).run(range).changes;
 }

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Db } from '../../store/index.ts';
 import { segmentSize } from '../prints.ts';
 import { ChainCheck } from './chains.ts';
-import type { Range } from './sqlite-rows.ts';
+import { beginningsOf, type Range } from './sqlite-rows.ts';
 import type { VerifyQuestion, VerifySettings } from './sqlite-worker.ts';
 import { answersOf, joinAll, workersAtMost } from './workers.ts';
 
@@ -19,9 +19,13 @@ const leastSegments = 2;
  * reported from here: where anything is wrong, all rows are read again in one go, which says what it is.
  * @returns null where something is wrong, or there is too little to share out
  */
-export async function checkInParallel(db: Db, settings: VerifySettings): Promise<ChainCheck | null> {
+export async function checkInParallel(
+  db: Db,
+  place: Omit<VerifySettings, 'beginnings'>,
+): Promise<ChainCheck | null> {
   const segments = segmentsOf(db);
   if (!segments) return null;
+  const settings: VerifySettings = { ...place, beginnings: beginningsOf(db) };
   const check = new ChainCheck(settings.keys);
   const start = () => new Worker(workerFile, { workerData: settings, env: {}, execArgv: [] });
   const workers = Array.from({ length: workersAtMost() }, start);

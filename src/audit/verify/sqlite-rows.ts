@@ -11,6 +11,16 @@ const rowsAtOnce = 2_048;
 /** What stands in the place of a byte that is no UTF-8. */
 const replacement = '\ufffd';
 
+/** Where each chain begins, by its writer's number: what goes with time goes from there. */
+export type Beginnings = ReadonlyMap<number, number | null>;
+
+export function beginningsOf(db: Db): Beginnings {
+  const rows = db
+    .prepare('SELECT id, (SELECT min(position) FROM records WHERE records.writer = writers.id) FROM writers')
+    .tuples();
+  return new Map(rows.map(([id, first]) => [Number(id), first === null ? null : Number(first)]));
+}
+
 export interface Range {
   readonly from: number | bigint;
   readonly to: number | bigint;

@@ -7,23 +7,28 @@ import { openTrail } from '../query.ts';
 import { ChainCheck } from './chains.ts';
 import type { ChainEndpoint } from './part.ts';
 import { faultsOfFile } from './sqlite-beside.ts';
-import { type Range, SqliteRows } from './sqlite-rows.ts';
+import { type Beginnings, beginningsOf, type Range, SqliteRows } from './sqlite-rows.ts';
 import type { VerifyAnswer } from './workers.ts';
 
 export interface VerifySettings {
   readonly dataDir: string;
   readonly keys: readonly VerifierKey[];
+  /** In the view of the store of whoever asks. */
+  readonly beginnings: Beginnings;
 }
 
 /** A stretch of rows; or the file itself, whose indexes may contradict its tables. Null ends the worker. */
 export type VerifyQuestion = Range | 'file' | null;
 
-function serve(port: NonNullable<typeof parentPort>, { dataDir, keys }: VerifySettings): void {
+function serve(port: NonNullable<typeof parentPort>, { dataDir, keys, beginnings }: VerifySettings): void {
   const db = openTrail(dataDir);
   // One view of the store, so that retention takes nothing away between two stretches.
   db.exec('BEGIN');
   const rows = new SqliteRows(db);
   const before = endsBefore(db);
+  // Retention that went on between the two views would look like a hole, so nothing is said of such a view.
+  const found = beginningsOf(db);
+  const isSameView = [...beginnings].every(([writer, position]) => found.get(writer) === position);
   port.on('message', (question: VerifyQuestion) => {
     if (question === null) {
       db.close();
@@ -34,6 +39,7 @@ function serve(port: NonNullable<typeof parentPort>, { dataDir, keys }: VerifySe
   });
 
   function answerTo(question: Range | 'file'): VerifyAnswer {
+    if (!isSameView) return null;
     try {
       if (question === 'file') return faultsOfFile(db).length === 0 ? 'whole' : null;
       return check(question);

@@ -56,6 +56,8 @@ export async function verifyAudit(place: AuditStore, options: VerifyOptions = {}
   const keys =
     options.keys === undefined ? readAuditKeys(place.dataDir).verifiers : keysIn(readText(options.keys));
   const { dataDir, postgres } = place;
+  // Before the store is looked at, which has whatever was signed until then: a gateway goes on signing.
+  const notes = savedNotes(dataDir, options.checkpoints ?? []);
   const store = postgres
     ? await postgresToVerify({ url: postgres.url, log: options.log ?? silentLog, keys })
     : sqliteToVerify({ dataDir, keys });
@@ -65,7 +67,7 @@ export async function verifyAudit(place: AuditStore, options: VerifyOptions = {}
     await store.beside?.(check);
     const removed = check.removed();
     check.compareBeginnings(removed);
-    const saved = savedCheckpoints(dataDir, options.checkpoints ?? [], { keys, check });
+    const saved = savedCheckpoints(notes, { keys, check });
     for (const head of [...check.links, ...saved]) await compareLink(head, { store, check, removed });
     const most = options.wholeIndex === true ? Number.POSITIVE_INFINITY : stretchesByDefault;
     const valueIndex = (await store.values?.(check, most)) ?? null;
@@ -101,21 +103,28 @@ interface Reading {
   readonly check: ChainCheck;
 }
 
-function savedCheckpoints(dataDir: string, files: readonly string[], { keys, check }: Reading): Checkpoint[] {
+interface SavedNote {
+  readonly file: string;
+  readonly note: string;
+}
+
+function savedNotes(dataDir: string, files: readonly string[]): SavedNote[] {
   const directory = checkpointDirectory(dataDir);
   const own = existsSync(directory)
     ? readdirSync(directory)
         .filter((name) => name.endsWith('.note'))
         .map((name) => join(directory, name))
     : [];
-  return [...own, ...files].flatMap((file) =>
-    notesIn(readText(file)).flatMap((note) => {
-      const opened = openCheckpoint(note, keys);
-      if (typeof opened !== 'string') return [opened];
-      check.find('signature', nowhere, `a checkpoint in ${file} is not vouched for: ${opened}`);
-      return [];
-    }),
-  );
+  return [...own, ...files].flatMap((file) => notesIn(readText(file)).map((note) => ({ file, note })));
+}
+
+function savedCheckpoints(notes: readonly SavedNote[], { keys, check }: Reading): Checkpoint[] {
+  return notes.flatMap(({ file, note }) => {
+    const opened = openCheckpoint(note, keys);
+    if (typeof opened !== 'string') return [opened];
+    check.find('signature', nowhere, `a checkpoint in ${file} is not vouched for: ${opened}`);
+    return [];
+  });
 }
 
 interface Linked {
