@@ -24,6 +24,8 @@ export interface CommandBody {
   readonly words?: readonly string[];
   readonly takesRest?: boolean;
   readonly notes?: string;
+  /** What the exit codes say, where they say more than elsewhere. */
+  readonly exitCodes?: string;
   run(given: Given, context: CommandContext): Promise<ExitCode>;
 }
 

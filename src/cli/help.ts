@@ -26,6 +26,17 @@ export function overview(commands: readonly Pick<Command, 'name' | 'summary'>[])
   ].join('\n');
 }
 
+/** What begins with a word that is no command by itself, such as `audit`. */
+export function groupHelp(group: string, commands: readonly Pick<Command, 'name' | 'summary'>[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length)) + 2;
+  return [
+    'Commands:',
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`),
+    '',
+    `Each has a help of its own: portcullis ${group} COMMAND --help`,
+  ].join('\n');
+}
+
 /** Help of one command. */
 export function commandHelp(command: Command): string {
   const options = Object.entries({ ...command.options, ...commonOptions });
@@ -43,7 +54,7 @@ export function commandHelp(command: Command): string {
     ),
     ...(command.notes ? ['', command.notes] : []),
     '',
-    exitCodeText,
+    command.exitCodes ? `Exit codes: ${command.exitCodes}.` : exitCodeText,
   ].join('\n');
 }
 

@@ -3,7 +3,7 @@ import type { Environment } from '../config/index.ts';
 import { type CommandContext, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { type CommandEntry, commands, loadCommand } from './command-table.ts';
 import { endOnFault, reportFailure } from './failure.ts';
-import { commandHelp, overview } from './help.ts';
+import { commandHelp, groupHelp, overview } from './help.ts';
 import { terminalOutput } from './output.ts';
 import { parseCommandLine } from './parse.ts';
 import { version } from './version.ts';
@@ -48,6 +48,8 @@ async function dispatch(parameters: readonly string[], context: CommandContext):
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
     return help(parameters.slice(1), context);
   }
+  const asksForHelp = second === '--help' || second === '-h';
+  if (asksForHelp && groupOf(first).length > 0) return help([first], context);
   const command = await loadCommand(find(first, second, self));
   const given = parseCommandLine(command, parameters.slice(command.name.split(' ').length), self);
   if (!given.has('help')) return command.run(given, context);
@@ -57,19 +59,25 @@ async function dispatch(parameters: readonly string[], context: CommandContext):
 
 async function help(words: readonly string[], { output, json, self }: CommandContext): Promise<ExitCode> {
   const [first, second] = words.filter((word) => !word.startsWith('-'));
+  const group = first !== undefined && second === undefined ? groupOf(first) : [];
   if (json) output.json({ commands: commands.map(({ name, summary }) => ({ name, summary })) });
   else if (first === undefined) output.lines(overview(commands));
+  else if (group.length > 0) output.lines(groupHelp(first, group));
   else output.lines(commandHelp(await loadCommand(find(first, second, self))));
   return exitCodes.ok;
+}
+
+/** Empty for a word that is a command by itself, even if others begin with it. */
+function groupOf(first: string): readonly CommandEntry[] {
+  if (commands.some(({ name }) => name === first)) return [];
+  return commands.filter(({ name }) => name.startsWith(`${first} `));
 }
 
 /** @throws UsageError that names the command that was probably meant */
 function find(first: string, second: string | undefined, self: string): CommandEntry {
   const command = commands.find(({ name }) => name === first || name === `${first} ${second}`);
   if (command) return command;
-  const group = commands
-    .filter(({ name }) => name.startsWith(`${first} `))
-    .map(({ name }) => name.slice(first.length + 1));
+  const group = groupOf(first).map(({ name }) => name.slice(first.length + 1));
   if (group.length > 0) {
     const near = second === undefined ? null : didYouMean(second, group);
     const what =

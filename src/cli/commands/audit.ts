@@ -1,4 +1,4 @@
-import type { StoredEntry } from '../../audit/index.ts';
+import type { AuditFilter, StoredEntry } from '../../audit/index.ts';
 import { openStore } from '../audit-store.ts';
 import { type CommandBody, type CommandContext, exitCodes } from '../command.ts';
 import { dataOptions } from '../data-directory.ts';
@@ -22,7 +22,6 @@ export const auditTail: CommandBody = {
     const lines = countOf(given, 'lines', defaultLines);
     const source = await openStore(given, context);
     const { tailEntries } = await import('../../audit/index.ts');
-    const print = await printer(context);
     const stop = new AbortController();
     // Before the first line is shown: whoever sees it may answer with Ctrl+C.
     if (given.has('follow')) {
@@ -30,7 +29,8 @@ export const auditTail: CommandBody = {
     }
     const follow = given.has('follow') ? stop.signal : null;
     try {
-      for await (const entry of tailEntries(source, { filter, lines, follow })) print(entry);
+      const count = await printAll(tailEntries(source, { filter, lines, follow }), context);
+      if (count === 0 && follow === null) tellNothing(filter, context);
     } finally {
       await source.close();
     }
@@ -54,10 +54,10 @@ export const auditQuery: CommandBody = {
     const limit = countOf(given, 'limit', defaultLimit);
     const source = await openStore(given, context);
     const { queryEntries } = await import('../../audit/index.ts');
-    const print = await printer(context);
     try {
       const order = given.has('oldest') ? 'oldest' : 'newest';
-      for await (const entry of queryEntries(source, { ...filter, limit, order })) print(entry);
+      const count = await printAll(queryEntries(source, { ...filter, limit, order }), context);
+      if (count === 0) tellNothing(filter, context);
     } finally {
       await source.close();
     }
@@ -65,7 +65,23 @@ export const auditQuery: CommandBody = {
   },
 };
 
-async function printer({ output, json }: CommandContext): Promise<(entry: StoredEntry) => void> {
+/** @returns how many there were */
+async function printAll(
+  entries: AsyncIterable<StoredEntry>,
+  { output, json }: CommandContext,
+): Promise<number> {
   const { formatJsonLine, formatRecord } = await import('../../audit/index.ts');
-  return (entry) => output.line(json ? formatJsonLine(entry) : formatRecord(entry));
+  let count = 0;
+  for await (const entry of entries) {
+    output.line(json ? formatJsonLine(entry) : formatRecord(entry));
+    count += 1;
+  }
+  return count;
+}
+
+/** Silence could be a wrong directory, too. */
+function tellNothing({ event, events }: AuditFilter, { output, json }: CommandContext): void {
+  if (json) return;
+  const more = event || events ? '' : '; sign-ins, tokens and the like are shown with --events';
+  output.note(`no such entry${more}`);
 }

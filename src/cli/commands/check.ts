@@ -42,8 +42,8 @@ export const check: CommandBody = {
   options: checkOptions,
   words: ['URL'],
   notes:
-    'Reads only, unless --allow-register, --allow-burst or --tool say otherwise. A token goes to the URL alone.\n' +
-    'Ends with 0: nothing found, 1: findings, 2: wrong usage, 3: the server could not be tested.',
+    'Reads only, unless --allow-register, --allow-burst or --tool say otherwise. A token goes to the URL alone.',
+  exitCodes: '0 nothing found, 1 findings, 2 wrong usage, 3 the server could not be tested',
   async run(given, context) {
     const format = formatOf(given, context);
     const targets = await targetsOf(given, context);

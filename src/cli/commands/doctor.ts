@@ -10,7 +10,8 @@ export const doctor: CommandBody = {
   words: ['URL'],
   notes:
     'Fetches what each client fetches, in its order, without a token; registers nothing. Any MCP server will\n' +
-    'do, with or without Portcullis. Ends with 1 if a client would not connect.',
+    'do, with or without Portcullis.',
+  exitCodes: '0 every client connects, 1 one would not, 2 wrong usage',
   async run(given, { output, clock, json, self }) {
     const target = readTarget(given.words[0] ?? '');
     if (target === null) {

@@ -85,6 +85,12 @@ function targetOf({ words: [word], rest }: Given, self: string): ProtectOptions[
   }
   if (word !== undefined) {
     if (/^https?:\/\//i.test(word)) return { url: word };
+    if (/^[a-z][\w+.-]*:\/\/|^[\w.-]+:\d+(\/|$)/i.test(word)) {
+      throw new UsageError(
+        'the URL of the server begins with http:// or https://',
+        `write ${self} protect http://127.0.0.1:3000/mcp`,
+      );
+    }
     throw new UsageError(
       'the command of the server must follow --',
       `write ${self} protect [options] -- program argument`,
