@@ -26,6 +26,7 @@ export {
   type StoredResult,
 } from './query.ts';
 export { type AuditStore, openAuditSource } from './read/open.ts';
+export type { WriterPresence } from './read/presence.ts';
 export { orphansOf, queryEntries, type TailOptions, tailEntries } from './read/read.ts';
 export type { AuditSource, Named } from './read/source.ts';
 export { type AuditStats, statsOf } from './read/stats.ts';

@@ -184,5 +184,7 @@ export const pgAuditMigrations: PgMigrations = {
     CREATE FUNCTION portcullis.prepare() RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
       AS $$ ${bodies.prepare} $$;
     REVOKE ALL ON FUNCTION portcullis.summarise(), portcullis.prepare() FROM PUBLIC;`,
+    // Whether the writer has ever held the lock by which others see that it lives: sinks/postgres-presence.ts.
+    'ALTER TABLE portcullis.heads ADD COLUMN watched boolean NOT NULL DEFAULT false;',
   ],
 };

@@ -1,5 +1,6 @@
 import { type Clock, type Log, timestamp } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
+import { type OrphanWatch, reportOrphans } from './orphans.ts';
 import { fault, route } from './routes.ts';
 import { Running, type StartFailure } from './running.ts';
 import { type Listening, listen } from './server.ts';
@@ -7,7 +8,6 @@ import { drain } from './shutdown.ts';
 import { watchTls } from './tls.ts';
 import { warnings } from './warnings.ts';
 import { type Wiring, wire } from './wire.ts';
-import { reportOrphans } from './wire-audit.ts';
 import { type OpenParts, openParts, type Parts } from './wire-parts.ts';
 import { watchPins } from './wire-pins.ts';
 import { watchWithdrawals } from './withdrawals.ts';
@@ -51,8 +51,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const opened = await openParts(options, { config: () => now.config, isStopping: () => now.isStopping });
   const { parts, trail } = opened;
   const { audit, clock } = parts;
-  const { running, listening } = await serve(options.config, opened);
-  const unwatch = watch(running, listening, parts);
+  const { running, listening, orphans } = await serve(options.config, opened);
+  const unwatch = [orphans.stop, ...watch(running, listening, parts)];
   const started = running.startBackends();
   running.tellStarted();
   return {
@@ -82,15 +82,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function serve(
   config: Config,
   { parts, trail, close }: OpenParts,
-): Promise<{ running: Running; listening: Listening }> {
+): Promise<{ running: Running; listening: Listening; orphans: OrphanWatch }> {
   let running: Running | null = null;
+  let orphans: OrphanWatch | null = null;
   try {
-    await reportOrphans(config, parts.audit, parts);
+    orphans = await reportOrphans(config, parts.audit, parts);
     const serving = new Running(await wire(config, parts, null), parts);
     running = serving;
     await parts.telemetry.start({ trail, parts, wiring: () => serving.wiring });
-    return { running: serving, listening: await openPort(serving, parts) };
+    return { running: serving, listening: await openPort(serving, parts), orphans };
   } catch (error) {
+    orphans?.stop();
     await running?.stop();
     await close();
     throw error;

@@ -26,6 +26,8 @@ export interface Postgres extends PgQueries {
   copy(copy: Copy): Promise<number>;
   /** Gives each row of a `COPY … TO STDOUT` as it comes, in the text format (see `readCopyField`). */
   copyOut(sql: string, take: (row: Buffer) => void): Promise<void>;
+  /** Whether the server itself answers: a pooler in between tells clients another process than the one that they get. */
+  isDirect(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -69,8 +71,15 @@ export async function connectPostgres(options: PostgresOptions): Promise<Postgre
     transaction: (work) => withClient(pool, (client) => inTransaction(client, work)),
     copy: (copy) => withClient(pool, (client) => copyIn(client, copy)),
     copyOut: (sql, take) => withClient(pool, (client) => copyOut(client, sql, take)),
+    isDirect: () => withClient(pool, isDirect),
     close: () => pool.end(),
   };
+}
+
+async function isDirect(client: PoolClient): Promise<boolean> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  // Its types leave this out: what the server said at the start (BackendKeyData).
+  return rows[0]?.pid === (client as PoolClient & { readonly processID?: number }).processID;
 }
 
 /** Host and database, for people: no user, no password. */
@@ -78,6 +87,8 @@ export function postgresPlace(url: Secret): string {
   const { host, pathname } = new URL(url.reveal());
   return `${host}${pathname}`;
 }
+
+const noticing = ['tcp_keepalives_idle=30', 'tcp_keepalives_interval=10', 'tcp_keepalives_count=3'];
 
 function settingsOf({ readOnly = false, isHeld = false, schema }: PostgresOptions): string {
   // All statements here are short: to compile one takes longer than to run it.
@@ -91,7 +102,8 @@ function settingsOf({ readOnly = false, isHeld = false, schema }: PostgresOption
   ];
   // What is read in pages has an index in its order; without statistics PostgreSQL would rather sort all of it, for each page.
   if (readOnly) settings.push('default_transaction_read_only=on', 'enable_sort=off');
-  if (isHeld) settings.push('idle_in_transaction_session_timeout=0');
+  // And if this machine is gone, the server notices within a minute.
+  if (isHeld) settings.push('idle_in_transaction_session_timeout=0', 'idle_session_timeout=0', ...noticing);
   if (schema !== undefined) settings.push(`search_path=${schema}`);
   return settings.map((setting) => `-c ${setting}`).join(' ');
 }

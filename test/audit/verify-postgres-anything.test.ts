@@ -17,7 +17,7 @@ const skip = isPostgresInstalled
 const tables = {
   records: { key: 'seq', idle: ['seq', 'at'] },
   writers: { key: 'id', idle: [] },
-  heads: { key: 'writer', idle: ['epoch', 'at'] },
+  heads: { key: 'writer', idle: ['epoch', 'at', 'watched'] },
   open_calls: { key: 'request_id', idle: [] },
 } as const satisfies Record<string, { key: string; idle: readonly string[] }>;
 const numbers: readonly string[] = ['id', 'writer', 'position', 'latency_ms'];

@@ -9,6 +9,7 @@ import {
 } from '../../store/index.ts';
 import { conditionsOf, entryOf, phaseOf, storedColumns } from '../sql.ts';
 import { oneView, pageRows } from './postgres-page.ts';
+import { presenceOf } from './presence.ts';
 import type { AuditSource, Named } from './source.ts';
 
 const page = 500;
@@ -79,6 +80,7 @@ export function sourceOf(database: Postgres): AuditSource {
       }
       return { entries, mark };
     },
+    presence: (writers) => presenceOf(database, writers),
     close: () => database.close(),
   };
 }

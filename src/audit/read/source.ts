@@ -1,5 +1,6 @@
 import type { Row, SqlValue } from '../../store/index.ts';
 import type { AuditFilter, AuditQuery, StoredEntry } from '../query.ts';
+import type { WriterPresence } from './presence.ts';
 import type { Place } from './sqlite-page.ts';
 
 /** One statement that both stores understand. Parameters are `:name`. */
@@ -26,5 +27,7 @@ export interface AuditSource {
   mark(): Promise<Mark>;
   /** What was written after a mark, oldest first, in pages: the same mark comes back when there is nothing. */
   after(mark: Mark, filter: AuditFilter): Promise<{ readonly entries: StoredEntry[]; readonly mark: Mark }>;
+  /** Of processes that write from other machines; absent where there can be none. */
+  presence?(writers: readonly string[]): Promise<ReadonlyMap<string, WriterPresence>>;
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { connectPostgres, copyField, migratePostgres, type Postgres } from '../.
 import { latencyOf, textColumnOf, textColumns } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
 import { pgAuditMigrations } from '../postgres-schema.ts';
+import { Presence } from './postgres-presence.ts';
 import type { AuditSink, ChainHead } from './sink.ts';
 
 export interface PostgresSinkOptions {
@@ -19,11 +20,12 @@ export interface PostgresSinkOptions {
  * side by side, a chain each.
  */
 export function postgresSink(options: PostgresSinkOptions): AuditSink {
-  let open: { readonly database: Postgres; readonly chain: Chain } | null = null;
+  let open: { readonly database: Postgres; readonly chain: Chain; readonly presence: Presence } | null = null;
   const summary = new Summary(options.log);
   const close = async () => {
     const closing = open;
     open = null;
+    await closing?.presence.close();
     await closing?.database.close();
   };
   return {
@@ -33,7 +35,9 @@ export function postgresSink(options: PostgresSinkOptions): AuditSink {
       try {
         await migratePostgres(database, pgAuditMigrations);
         const { chain, head } = await takeChain(database, options.writer);
-        open = { database, chain };
+        const presence = new Presence({ url, log, writer: chain.writer });
+        presence.start();
+        open = { database, chain, presence };
         return head;
       } catch (error) {
         await database.close();

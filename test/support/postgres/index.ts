@@ -1,1 +1,2 @@
+export { type Pooler, startPooler } from './pooler.ts';
 export { isPostgresInstalled, type PostgresServer, startPostgres } from './server.ts';
