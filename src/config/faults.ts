@@ -4,6 +4,7 @@ import { didYouMean } from '../base/index.ts';
 import { knownKeys } from './known-keys.ts';
 import { fileSchema } from './schema.ts';
 import { formatPath, type Path, type Source, valueAt } from './source.ts';
+import { exampleAt, placeBelow } from './what-to-write.ts';
 
 /** A fault before its place in the file is known. */
 export interface Finding {
@@ -93,6 +94,14 @@ function unknownKey(parent: Path, key: string): Suggested {
   const path = [...parent, key];
   if (near)
     return { path, message: 'is no known key', hint: `did you mean ${near}?`, meant: [...parent, near] };
+  const below = placeBelow(parent, key);
+  if (below)
+    return {
+      path,
+      message: 'is no known key here',
+      hint: `it belongs below ${below}:`,
+      meant: [...parent, below],
+    };
   const choices = known.length > 0 ? `known here: ${known.join(', ')}` : 'remove it';
   return { path, message: 'is no known key', hint: choices };
 }
@@ -106,7 +115,7 @@ function wrongType(
   value: unknown,
   path: Path,
 ): Finding {
-  if (value === undefined) return { path, message: 'is missing' };
+  if (value === undefined) return { path, message: 'is missing', hint: exampleAt(path) };
   const [own = '', hint] = message.split('\n');
   if (hint !== undefined) return { path, message: own, hint };
   const kinds: Record<string, string> = {
@@ -118,7 +127,7 @@ function wrongType(
     object: 'a map',
     record: 'a map',
   };
-  return { path, message: `must be ${kinds[expected] ?? expected}` };
+  return { path, message: `must be ${kinds[expected] ?? expected}`, hint: exampleAt(path) };
 }
 
 function wrongValue(allowed: readonly string[], value: unknown, path: Path): Finding {
