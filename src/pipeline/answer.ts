@@ -237,7 +237,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
 
   #openEvents(head: AnswerHead): void {
     this.#mode = 'events';
-    this.#relay = new EventRelay(this.call);
+    this.#relay = new EventRelay(this.call, this.#runtime.sessions.events);
     this.#runtime.streams.add(this);
     this.#reply.start(head.status, { ...this.#headers(head), 'x-accel-buffering': 'no' });
   }

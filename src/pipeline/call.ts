@@ -53,6 +53,8 @@ export interface AuthorizedCall extends IdentifiedCall {
   readonly facts: ToolFacts | null;
   /** The upstream's session id, unsealed; null where the call names none. */
   readonly session: string | null;
+  /** The upstream's id of the last event that the caller has, unsealed; null where it resumes nothing. */
+  readonly lastEvent: string | null;
 }
 
 declare const admitted: unique symbol;

@@ -7,10 +7,12 @@ import {
   metaKeys,
   parseUpstreamJson,
   withEventData,
+  withEventIds,
 } from '../protocol/index.ts';
 import type { ClearedCall } from './call.ts';
 import type { Ending } from './call-record.ts';
 import { endingOf, isResponseTo } from './ending.ts';
+import type { Seal } from './session-seal.ts';
 import { viewOfMessage, viewOfToolList } from './tool-list-view.ts';
 
 const maxEventBytes = 16 * 1024 * 1024;
@@ -18,17 +20,21 @@ const nothing = Buffer.alloc(0);
 
 /**
  * One event stream of the upstream. Events pass whole, each read before it does: none that holds what this caller may not see goes
- * by, and nothing of ours ever lands inside of one. Those that need no change pass byte for byte.
+ * by, and nothing of ours ever lands inside of one. Those that need no change pass byte for byte; ids are sealed.
  */
 export class EventRelay {
   readonly #call: ClearedCall;
   readonly #isList: boolean;
+  readonly #sealed: (id: string) => string;
   #splitter: EventSplitter | null = new EventSplitter(maxEventBytes);
   #ending: Ending | null = null;
   #begun = false;
 
-  constructor(call: ClearedCall) {
+  /** @param ids ties the ids of events to the caller, who may come back with one */
+  constructor(call: ClearedCall, ids: Seal) {
     this.#call = call;
+    const owner = { server: call.server.name, principal: call.principal.key };
+    this.#sealed = (id) => ids.seal(owner, id);
     this.#isList = call.operation.kind === 'tools';
   }
 
@@ -75,7 +81,8 @@ export class EventRelay {
     return splitter.rest();
   }
 
-  #viewOf(event: Buffer): Buffer | null {
+  #viewOf(received: Buffer): Buffer | null {
+    const event = this.#call.era === 'legacy' ? withEventIds(received, this.#sealed) : received;
     const data = eventData(event);
     if (data === null || data === '') return event;
     const json = parseUpstreamJson(data);

@@ -37,4 +37,4 @@ export {
   metaKeys,
   modernRevisions,
 } from './revisions.ts';
-export { EventSplitter, eventData, withEventData } from './sse.ts';
+export { EventSplitter, eventData, withEventData, withEventIds } from './sse.ts';

@@ -96,6 +96,17 @@ export function withEventData(event: Buffer, data: string): Buffer {
   return Buffer.from([...others, `data: ${data}`, '', ''].join('\n'));
 }
 
+/** The same event with other ids. Those that say nothing stay: an empty one takes back what came before (section 9.2.6). */
+export function withEventIds(event: Buffer, other: (id: string) => string): Buffer {
+  if (!event.includes('id:')) return event;
+  const lines = linesOf(event);
+  const changed = lines.map((line) => {
+    const [, id = ''] = /^id: ?(.+)$/.exec(line) ?? [];
+    return id === '' ? line : `id: ${other(id)}`;
+  });
+  return changed.every((line, at) => line === lines[at]) ? event : Buffer.from(changed.join('\n'));
+}
+
 /** A byte order mark before the first line of a stream is none of the line's (section 9.2.5): readers leave it out. */
 function linesOf(event: Buffer): string[] {
   return event

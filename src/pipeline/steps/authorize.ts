@@ -11,8 +11,8 @@ type Denied = Extract<Decision, { allow: false }>;
 
 /** May this principal do this: session, policy, mirrored parameters, arguments. */
 export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise<AuthorizedCall | Refusal> {
-  const session = openSession(call, runtime);
-  if (isRefusal(session)) return session;
+  const opened = openSession(call, runtime);
+  if (isRefusal(opened)) return opened;
   const { operation, server, principal } = call;
   const facts = operation.kind === 'tool' ? await server.catalog.find(operation.name) : null;
   const decision = server.policy.decide(operation, facts, askingOf(call));
@@ -40,15 +40,27 @@ export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise
   const refused = unfit && enforce(call, 'arguments', unfit);
   if (refused) return refused;
   const effective = decision.allow ? decision : observedDecision(call, facts, decision);
-  return Object.assign(call, { decision: effective, session, facts: facts === 'unknown' ? null : facts });
+  return Object.assign(call, { decision: effective, ...opened, facts: facts === 'unknown' ? null : facts });
 }
 
-/** The id that the client holds is bound to its principal: anybody else's is as unknown as one that never was. */
-function openSession(call: IdentifiedCall, runtime: Runtime): string | null | Refusal {
-  const sealed = call.request.headers.get('mcp-session-id');
-  if (sealed === undefined || call.era === 'modern') return null;
-  const owner = { server: call.server.name, principal: call.principal.key };
-  return runtime.sessions.open(owner, sealed) ?? refuse('session_unknown', 'Session not found');
+/**
+ * The ids that the client holds are bound to its principal: anybody else's are as unknown as one that never was. What an upstream
+ * replays from an event is that event's stream, whoever asks.
+ */
+function openSession(
+  call: IdentifiedCall,
+  { sessions }: Runtime,
+): Pick<AuthorizedCall, 'session' | 'lastEvent'> | Refusal {
+  const { server, principal, era, httpMethod } = call;
+  const { headers } = call.request;
+  const owner = { server: server.name, principal: principal.key };
+  const sealed = era === 'legacy' ? (headers.get('mcp-session-id') ?? null) : null;
+  const session = sealed === null ? null : sessions.open(owner, sealed);
+  if (sealed !== null && session === null) return refuse('session_unknown', 'Session not found');
+  const named = httpMethod === 'GET' ? (headers.get('last-event-id') ?? '') : '';
+  const lastEvent = named === '' ? null : sessions.events.open(owner, named);
+  if (named !== '' && lastEvent === null) return refuse('session_unknown', 'Event not found');
+  return { session, lastEvent };
 }
 
 /** Methods that are not MCP's, or list what is everybody's, are refused in any mode. */

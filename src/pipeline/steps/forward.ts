@@ -51,10 +51,9 @@ function bodyFor({ body, message }: ClearedCall, { headers, replacesMeta }: Onwa
 }
 
 /** Headers that have a meaning for some requests only. Elsewhere they would be claims that nobody checked. */
-function meaningful({ request, httpMethod, era, operation }: ClearedCall): Record<string, string> {
+function meaningful({ request, lastEvent, era, operation }: ClearedCall): Record<string, string> {
   const headers: Record<string, string> = {};
-  const resumed = request.headers.get('last-event-id');
-  if (httpMethod === 'GET' && resumed !== undefined) headers['last-event-id'] = resumed;
+  if (lastEvent !== null) headers['last-event-id'] = lastEvent;
   if (era !== 'modern' || operation.kind !== 'tool') return headers;
   for (const name of request.headers.names()) {
     if (name.startsWith('mcp-param-')) headers[name] = request.headers.get(name) ?? '';
