@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { PassThrough, Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { decodeJwt } from 'jose';
 import { queryAudit } from '../../src/audit/index.ts';
+import { pollMs } from '../../src/authorization-server/maintenance.ts';
+import type { TokenIdentity } from '../../src/authorization-server/tokens.ts';
+import { systemClock } from '../../src/base/index.ts';
+import { runCommandLine } from '../../src/cli/main.ts';
+import { terminalOutput } from '../../src/cli/output.ts';
+import { run } from '../cli/support/run.ts';
+import { until } from '../gateway/support.ts';
 import {
   alice,
   Browser,
@@ -18,8 +23,6 @@ import {
   startAuthorizationServer,
   type TokenAnswer,
 } from './support.ts';
-
-const command = fileURLToPath(new URL('../../bin/portcullis.js', import.meta.url));
 
 function identityOf({ access_token }: TokenAnswer) {
   const {
@@ -148,33 +151,34 @@ describe('remembered consent', () => {
   });
 });
 
-describe('portcullis revoke, beside a running server', { timeout: 60_000 }, () => {
+describe('portcullis revoke, beside a running server', () => {
   let as: RunningAuthorizationServer;
   before(async () => {
     as = await startAuthorizationServer({ options: { revokedWithinSeconds: 2 } });
   });
   after(() => as.close());
 
+  /** Here, by connections of its own: five starts of the program would be most of what the test takes. */
   async function portcullis(...parameters: string[]): Promise<{ code: number; stdout: string }> {
-    const child = spawn(process.execPath, [command, ...parameters, '--data', as.dataDir], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    const code = await runCommandLine(parameters, {
+      ...{ output: terminalOutput({}, { stdout, stderr }), environment: {}, cwd: as.dataDir },
+      ...{ clock: systemClock, stdin: Readable.from([]), self: 'portcullis' },
+      json: parameters.includes('--json'),
     });
-    let stdout = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      stdout += chunk;
-    });
-    const [code] = (await once(child, 'close')) as [number];
-    return { code, stdout };
+    return { code, stdout: String(stdout.read() ?? '') };
   }
-  /** Waits for the promised time and no longer. */
-  async function isSoonRevoked(tokens: TokenAnswer): Promise<boolean> {
-    const until = performance.now() + 2_000;
-    while (performance.now() < until) {
-      if (as.server.isRevoked(identityOf(tokens))) return true;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    return false;
+  /** After `--`: ids are random, and one in 64 begins like an option. */
+  async function revoke(kind: string, id: string): Promise<void> {
+    assert.equal((await portcullis('revoke', '--data', as.dataDir, '--', kind, id)).code, 0);
   }
+  /** How soon it looks is a matter of `pollMs`; how long a look takes, of the machine. */
+  const isSoonRevoked = (tokens: TokenIdentity) =>
+    until(() => assert.ok(as.server.isRevoked(tokens)), 30_000);
+
+  it('is heard of at the second look, should one come late', () => {
+    for (const within of [1, 2, 5, 60]) assert.ok(pollMs(within) * 2 < within * 1_000);
+  });
 
   it('ends a grant, a client, a person and one token within the time, and leaves the rest alone', async () => {
     const { client_id } = await register(as);
@@ -189,28 +193,28 @@ describe('portcullis revoke, beside a running server', { timeout: 60_000 }, () =
     as.server.onRevoked(() => {
       heard += 1;
     });
-    const listed = await portcullis('grants', 'list', '--user', 'alice', '--json');
+    const listed = await portcullis('grants', 'list', '--user', 'alice', '--data', as.dataDir, '--json');
     const { grants } = JSON.parse(listed.stdout) as { grants: { id: string; user: string }[] };
     assert.equal(grants.length, 3);
     assert.ok(grants.every(({ user }) => user === 'alice'));
 
-    assert.equal((await portcullis('revoke', 'grant', identityOf(one).grantId)).code, 0);
-    assert.ok(await isSoonRevoked(one));
+    await revoke('grant', identityOf(one).grantId);
+    await isSoonRevoked(identityOf(one));
     assert.ok(heard > 0);
     assert.ok(!as.server.isRevoked(identityOf(two)));
     assert.equal((await refresh(as, client_id, one.refresh_token)).error, 'invalid_grant');
 
-    assert.equal((await portcullis('revoke', 'jti', identityOf(bobs).jti)).code, 0);
-    assert.ok(await isSoonRevoked(bobs));
+    await revoke('jti', identityOf(bobs).jti);
+    await isSoonRevoked(identityOf(bobs));
     assert.equal((await refresh(as, other.client_id, bobs.refresh_token)).status, 200, 'that token alone');
 
-    assert.equal((await portcullis('revoke', 'client', client_id)).code, 0);
-    assert.ok(await isSoonRevoked(two));
+    await revoke('client', client_id);
+    await isSoonRevoked(identityOf(two));
     assert.equal((await refresh(as, client_id, two.refresh_token)).error, 'invalid_client');
     assert.ok(!as.server.isRevoked(identityOf(three)));
 
-    assert.equal((await portcullis('revoke', 'user', 'alice')).code, 0);
-    assert.ok(await isSoonRevoked(three));
+    await revoke('user', 'alice');
+    await isSoonRevoked(identityOf(three));
     const again = await obtainToken(as, other.client_id);
     assert.ok(!as.server.isRevoked(identityOf(again)), 'what is allowed afterwards holds');
 
@@ -223,11 +227,8 @@ describe('portcullis revoke, beside a running server', { timeout: 60_000 }, () =
   it('ends the tokens of machines, which have no grant', async () => {
     const machine = { jti: 'x', grantId: null, clientId: 'nightly-job', subject: 'whom it stands for' };
     assert.ok(!as.server.isRevoked(machine));
-    await portcullis('revoke', 'client', 'nightly-job');
-    const until = performance.now() + 2_000;
-    while (!as.server.isRevoked(machine) && performance.now() < until) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    assert.ok(as.server.isRevoked(machine));
+    const typed = ['revoke', 'client', 'nightly-job', '--data', as.dataDir];
+    assert.equal((await run(typed, { cwd: as.dataDir })).code, 0, 'from a process of its own');
+    await isSoonRevoked(machine);
   });
 });
