@@ -1,12 +1,14 @@
-// What the audit trail costs a call through the gateway: `node bench/audit-http.ts [calls] [rounds]`. Three gateways in processes of their own,
-// in turn, several rounds in one run; upstream, issuer and clients in this process. Ratios count.
+// What the audit trail costs a call through the gateway: `node bench/audit-http.ts [calls] [rounds] [bare|sdk]`. Three gateways in processes
+// of their own, in turn, several rounds in one run; issuer and clients in this process. The server behind is one that does nothing, in this
+// process too, or one on the official SDK in a process of its own. Ratios count.
 import { median, openGateways } from './gateways.ts';
 
 const calls = Number(process.argv[2] ?? 4_000);
 const rounds = Number(process.argv[3] ?? 7);
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-const gateways = await openGateways();
+const server = process.argv[4] === 'sdk' ? 'sdk' : 'bare';
+const gateways = await openGateways({ server });
 try {
   const candidates = [
     await gateways.start('no audit', [], 'audit'),

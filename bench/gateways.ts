@@ -59,12 +59,34 @@ const meta = {
 const params = { name: 'echo', arguments: { text: 'x'.repeat(200) }, _meta: meta };
 const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
 
-export async function openGateways(): Promise<Gateways> {
-  const upstream = await listen((_path, text) => {
+interface Upstream {
+  readonly port: number;
+  close(): void;
+}
+
+/** In this process, and hardly any work: what a gateway costs shows most against it. */
+async function bareUpstream(): Promise<Upstream> {
+  const { server, port } = await listen((_path, text) => {
     const { id, method } = JSON.parse(text || '{}') as { id?: number; method?: string };
     const tools = [{ name: 'echo', inputSchema: { type: 'object' } }];
     return { jsonrpc: '2.0', id, result: method === 'tools/list' ? { tools } : { content: [] } };
   });
+  const close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { port, close };
+}
+
+/** A server on the official SDK, in a process of its own. */
+async function sdkUpstream(): Promise<Upstream> {
+  const child = fork(new URL('mcp-server.ts', import.meta.url));
+  const [port] = (await once(child, 'message')) as [number];
+  return { port, close: () => child.disconnect() };
+}
+
+export async function openGateways({ server = 'bare' as 'bare' | 'sdk' } = {}): Promise<Gateways> {
+  const upstream = await (server === 'sdk' ? sdkUpstream() : bareUpstream());
   const issuer = await startIssuer();
   const directory = await mkdtemp(join(tmpdir(), 'portcullis-bench-'));
   const agent = new Agent({ keepAlive: true });
@@ -114,8 +136,7 @@ export async function openGateways(): Promise<Gateways> {
         await once(child, 'exit');
       }
       agent.destroy();
-      upstream.server.closeAllConnections();
-      upstream.server.close();
+      upstream.close();
       await issuer.stop();
       await rm(directory, { recursive: true, force: true });
     },
