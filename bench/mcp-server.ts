@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { toNodeHandler } from '@modelcontextprotocol/node';
+import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 
@@ -15,9 +15,7 @@ const handler = createMcpHandler(() => {
   return server;
 });
 const answer = toNodeHandler(handler);
-const server = createServer((request, response) => void answer(request, response)).listen(
-  0,
-  '127.0.0.1',
-  () => process.send?.((server.address() as AddressInfo).port),
-);
+const server = createServer(
+  (request, response) => void answer(request as NodeIncomingMessageLike, response),
+).listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
 process.on('disconnect', () => process.exit(0));
