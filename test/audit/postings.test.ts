@@ -134,8 +134,10 @@ describe('segments that are indexed', () => {
     'a posting is taken out': "DELETE FROM postings WHERE kind = 'subject' AND term = 'rare' AND segment = 1",
     'a place in a posting is another':
       "UPDATE postings SET places = replace(places, ',', ',9') WHERE kind = 'client_id' AND term = 'client-1'",
-    'a posting is no list of JSON': "UPDATE postings SET places = replace(places, ',', 'x') WHERE kind = 'client_id' AND segment = 0",
-    'a posting has other brackets': "UPDATE postings SET places = '(' || substr(places, 2) WHERE kind = 'client_id' AND segment = 0",
+    'a posting is no list of JSON':
+      "UPDATE postings SET places = replace(places, ',', 'x') WHERE kind = 'client_id' AND segment = 0",
+    'a posting has other brackets':
+      "UPDATE postings SET places = '(' || substr(places, 2) WHERE kind = 'client_id' AND segment = 0",
     'a posting is no list': "UPDATE postings SET places = 'x' WHERE kind = 'client_id' AND segment = 0",
     'a posting has another value':
       "UPDATE postings SET term = 'x' WHERE kind = 'address' AND term = '10.0.0.9' AND segment = 0",
