@@ -53,6 +53,18 @@ interface Column {
   readonly own: boolean;
   /** What a record says where nothing is given. */
   readonly nothing: Value;
+  /** Such a column stands in each text: empty rather than absent. */
+  readonly isAlwaysThere: boolean;
+  /** What was written last: who calls what by which rule is mostly the same again. */
+  last: Member;
+}
+
+/** What was given, and what it became. */
+interface Member {
+  readonly found: unknown;
+  readonly value: Value;
+  /** With its label; empty for what says nothing. */
+  readonly text: string;
 }
 
 interface Table {
@@ -66,12 +78,11 @@ function tableOf(fields: Readonly<Record<string, Kind>>): Table {
   const columns = Object.entries(fields)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, kind]): Column => {
+      const nothing = kind.clean(undefined);
+      // NaN: not the same as anything.
       return {
-        name,
-        label: `,"${name}":`,
-        kind,
-        own: ownNames.includes(name),
-        nothing: kind.clean(undefined),
+        ...{ name, kind, nothing, label: `,"${name}":`, own: ownNames.includes(name) },
+        ...{ isAlwaysThere: nothing === '', last: { found: Number.NaN, value: null, text: '' } },
       };
     });
   const empty = Object.fromEntries(columns.map(({ name, nothing }) => [name, nothing]));
@@ -88,22 +99,28 @@ function write<T>(given: object, ours: object, { columns, empty }: Table): Writt
   const record: Record<string, Value> = { ...empty };
   let text = '';
   for (const column of columns) {
-    const { name, label } = column;
+    const { name } = column;
     const found = column.own ? own[name] : theirs[name];
-    const quick = typeof found === 'string' ? column.kind.quick?.(found) : null;
-    if (quick) {
-      record[name] = quick.value;
-      text += label + quick.json;
-      continue;
-    }
-    // Most members of most records are absent, and absent stays absent unless the kind fills it in.
-    const value = found === null || found === undefined ? column.nothing : column.kind.clean(found);
-    if (value === null) continue;
-    record[name] = value;
-    const json = typeof value === 'string' ? quoted(value) : textOf(value);
-    if (json !== null) text += label + json;
+    // Most members of most records are absent.
+    if ((found === null || found === undefined) && !column.isAlwaysThere) continue;
+    // What is no text, number or flag may have changed in its place.
+    const isSame = found === column.last.found && typeof found !== 'object';
+    const member = isSame ? column.last : memberOf(column, found);
+    column.last = member;
+    if (member.value === null) continue;
+    record[name] = member.value;
+    text += member.text;
   }
   return { record: record as T, text: `{${text.slice(1)}}` };
+}
+
+function memberOf({ kind, label, nothing }: Column, found: unknown): Member {
+  const quick = typeof found === 'string' ? kind.quick?.(found) : null;
+  if (quick) return { found, value: quick.value, text: label + quick.json };
+  const value = found === null || found === undefined ? nothing : kind.clean(found);
+  if (value === null) return { found, value, text: '' };
+  const json = typeof value === 'string' ? quoted(value) : textOf(value);
+  return { found, value, text: json === null ? '' : label + json };
 }
 
 const needsNoEscape = /^[ !#-[\]-~]*$/;
