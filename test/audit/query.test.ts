@@ -101,6 +101,21 @@ test('pages without gaps or repeats, also where timestamps are equal', async (t)
   assert.deepEqual(ids(queryAudit(dataDir, { limit: 501 })), expected.toReversed().slice(0, 501));
 });
 
+test('pages within a time, from either end, are those of the whole', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const trail = await openTrailFor(t, dataDir);
+  const stamp = (index: number) => new Date(Date.UTC(2026, 6, 28) + Math.floor(index / 7) * 10).toISOString();
+  for (let index = 0; index < 1_700; index += 1)
+    trail.outcome(record({ request_id: `r${index}`, timestamp: stamp(index) }));
+  await trail.flush();
+  const [since, until] = [stamp(40), stamp(1_660)];
+  const all = [...queryAudit(dataDir, { order: 'oldest' })];
+  const within = all.filter(({ timestamp }) => since <= timestamp && timestamp < until);
+  assert.ok(within.length > 1_500, 'several pages');
+  assert.deepEqual(ids(queryAudit(dataDir, { order: 'oldest', since, until })), ids(within));
+  assert.deepEqual(ids(queryAudit(dataDir, { since, until })), ids(within.reverse()));
+});
+
 test('reads without a gateway, leaves no lock and changes nothing', async (t) => {
   const dataDir = temporaryDirectory(t);
   const trail = await openTrailFor(t, dataDir);

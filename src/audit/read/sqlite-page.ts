@@ -177,9 +177,15 @@ function segmentsOf({ db, query, place }: Reading, sealed: number): Segment[] {
   });
 }
 
+/** Without the end of time that pages go away from: SQLite would begin there each time, and not where the page before ended. */
+function beyondThePage({ since, until, ...filter }: AuditQuery): AuditFilter {
+  if (filter.order === 'oldest') return until === undefined ? filter : { ...filter, until };
+  return since === undefined ? filter : { ...filter, since };
+}
+
 /** The wanted columns of a source, under the filter and after the last page, the first `count` of them. */
 function select({ db, query, place }: Reading, { from, where, parameters: own }: Source): Row[] {
-  const { sql, parameters } = conditionsOf(query, embeddedField);
+  const { sql, parameters } = conditionsOf(place.last ? beyondThePage(query) : query, embeddedField);
   const isOldestFirst = query.order === 'oldest';
   const { last, count } = place;
   const beyond = last ? ` AND (timestamp, seq) ${isOldestFirst ? '>' : '<'} (:lastTimestamp, :lastSeq)` : '';

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { OpenedArguments, StoredRecord } from '../../audit/index.ts';
 import { OperationError, readJson } from '../../base/index.ts';
@@ -110,7 +109,7 @@ async function openLines(
   const { openArguments } = await import('../../audit/index.ts');
   const shown = new Set<string>();
   let problems = 0;
-  for await (const line of createInterface({ input: await source() })) {
+  for await (const line of linesOf(await source())) {
     const record = recordIn(line);
     if (!record) continue;
     // Intent and outcome of a call hold the same; what two calls hold is never the same, unless somebody moved it.
@@ -123,6 +122,20 @@ async function openLines(
     await show(opened, context);
   }
   return problems === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** Ended by a line feed alone, as JSON lines are: node:readline ends them at U+2028 too, which a JSON text may hold as it is. */
+async function* linesOf(source: Readable): AsyncGenerator<string> {
+  let parts: string[] = [];
+  for await (const chunk of source.setEncoding('utf8')) {
+    const [first = '', ...others] = String(chunk).split('\n');
+    parts.push(first);
+    for (const next of others) {
+      yield parts.join('');
+      parts = [next];
+    }
+  }
+  yield parts.join('');
 }
 
 const mostRemembered = 1_000;

@@ -12,7 +12,7 @@ import { intent, openTrailFor, record } from '../support.ts';
 
 const auditor = generateKeyPairSync('x25519');
 const pem = (key: KeyObject) => String(key.export({ type: 'pkcs8', format: 'pem' }));
-const args = { amount: 12, iban: 'DE89CANARY', note: '\u001b[2J\u202e' };
+const args = { amount: 12, iban: 'DE89CANARY', note: '\u001b[2J\u202e\u2028' };
 
 async function trailWith(t: TestContext): Promise<{ cwd: string; trail: OpenAuditTrail }> {
   const cwd = home(t);
@@ -108,6 +108,15 @@ it('audit open shows the arguments to the auditor, and leaves a record of that',
       ['r-3', true],
     ],
   );
+
+  // Written by a program that leaves in clear what JSON allows in clear.
+  const [line = ''] = exported.stdout.split('\n').filter((one) => one.includes('"r-1"'));
+  const clear = line.replace('"user_agent":null', '"user_agent":"a\u2028b\u2029c"');
+  assert.notEqual(clear, line);
+  writeFileSync(join(cwd, 'clear.jsonl'), `${clear}\r\n`);
+  const whole = await run(['audit', 'open', '--records', 'clear.jsonl', '--key', 'auditor.pem'], { cwd });
+  assert.match(whole.stdout, /"iban":"DE89CANARY","note":"[^"]*\\u2028/);
+  assert.equal(whole.code, 0);
 
   const traced = await run(['audit', 'trace', 'r-1', ...data], { cwd });
   assert.match(traced.stdout, /arguments.*encrypted: audit open/);
