@@ -3,11 +3,10 @@ import type { Json } from '../protocol/index.ts';
 import { nameSkeleton } from './characters.ts';
 import { type Definition, isUnreadable, readDefinition, type UnreadableDefinition } from './definition.ts';
 import { type Finding, finding, gradeOf } from './finding.ts';
-import { gradeChange, gradeFirst } from './grade.ts';
+import { type JudgedServer, judgeChange, judgeFirst, summary } from './judge.ts';
+import { PendingWrites } from './pending-writes.ts';
 import type { Held, PinState, SeenList, ServerPins } from './pins.ts';
 import type { PinRegistry } from './registry.ts';
-import { foreignNames, shadowFindings } from './shadow.ts';
-import { textsOf } from './texts.ts';
 
 /** Of one server. More are kept back, unread. */
 const maxTools = 10_000;
@@ -40,10 +39,10 @@ interface OneList {
 type Read = Definition | UnreadableDefinition;
 
 /** The pins of one server, in memory; the store has them too. Synchronous: nothing passes between looking and deciding. */
-export class PinnedServer implements ServerPins {
-  readonly #name: string;
+export class PinnedServer implements ServerPins, JudgedServer {
+  readonly name: string;
+  readonly registry: PinRegistry;
   readonly #ownLists: boolean;
-  readonly #registry: PinRegistry;
   #tools = new Map<string, Tool>();
   readonly #names = new Map<string, string[]>();
   /** Keyed by caller and tool; the caller is empty where all have one list. */
@@ -51,39 +50,38 @@ export class PinnedServer implements ServerPins {
   readonly #current = new Map<string, string>();
   #characters = 0;
   #met = false;
-  /** What one list brought, to be written at its end, and told when that is done. */
-  #writes: (() => void)[] = [];
-  #events: (() => void)[] = [];
+  readonly #pending: PendingWrites;
   /** Another process met a tool first. */
   #overtaken = false;
 
   constructor(name: string, ownLists: boolean, registry: PinRegistry) {
-    this.#name = name;
+    this.name = name;
     this.#ownLists = ownLists;
-    this.#registry = registry;
+    this.registry = registry;
+    this.#pending = new PendingWrites(registry.options.store);
   }
 
   /** From the store and the lock file. */
   load(): void {
-    const { store } = this.#registry.options;
+    const { store } = this.registry.options;
     const before = this.#tools;
     this.#tools = new Map();
     this.#names.clear();
     this.#held.clear();
     this.#characters = 0;
-    this.#met = store.servers().includes(this.#name);
-    const locked = this.#registry.locked?.get(this.#name);
-    const pinned = this.#registry.locked
+    this.#met = store.servers().includes(this.name);
+    const locked = this.registry.locked?.get(this.name);
+    const pinned = this.registry.locked
       ? (locked?.values() ?? [])
-      : store.pins(this.#name).map(({ definition }) => definition);
+      : store.pins(this.name).map(({ definition }) => definition);
     for (const definition of pinned) this.#take(definition);
-    for (const { tool, hash } of this.#registry.locked ? [] : store.approved(this.#name)) {
+    for (const { tool, hash } of this.registry.locked ? [] : store.approved(this.name)) {
       this.#tool(tool).approved.add(hash);
     }
-    for (const { tool, caller, definition, findings } of store.candidates(this.#name)) {
+    for (const { tool, caller, definition, findings } of store.candidates(this.name)) {
       // A lock file that has come to name it is the approval.
       const isLocked = definition !== null && locked?.get(tool)?.hash === definition.hash;
-      if (isLocked) store.release(this.#name, tool, caller);
+      if (isLocked) store.release(this.name, tool, caller);
       else this.#held.set(keyOf(tool, caller), { hash: definition?.hash ?? null, findings });
     }
     for (const [name, tool] of this.#tools) tool.told = before.get(name)?.told ?? tool.told;
@@ -119,7 +117,7 @@ export class PinnedServer implements ServerPins {
       this.load();
       return this.see(tools, { caller, whole });
     }
-    if (this.#held.size !== held) this.#registry.changed(this.#name);
+    if (this.#held.size !== held) this.registry.changed(this.name);
     return seen;
   }
 
@@ -157,51 +155,34 @@ export class PinnedServer implements ServerPins {
   }
 
   #gradeChange(found: Definition, tool: Tool, pin: Definition): Finding[] {
-    const graded = [...gradeChange(pin, found), ...this.#foreign(found, pin)];
-    if (this.#registry.changes === 'strict') {
-      graded.unshift(finding('high', 'changed', '', 'is not the definition that is pinned'));
-    }
+    const graded = judgeChange(found, pin, this);
     if (!tool.told.has(found.hash) && tool.told.size >= maxVariants && !this.#ownLists) {
       graded.unshift(finding('high', 'unstable', '', `has had more than ${maxVariants} definitions`));
     }
     return graded;
   }
 
-  #firstSight(found: Definition, list: OneList): Finding[] {
-    if (this.#registry.locked) return [finding('high', 'unlisted', '', 'is not in the lock file')];
+  #firstSight(found: Definition, { first }: OneList): Finding[] {
+    if (this.registry.locked) return [finding('high', 'unlisted', '', 'is not in the lock file')];
     if (this.#characters + found.text.length > maxCharacters) {
       return [finding('high', 'unreadable', '', 'more definitions than are kept')];
     }
-    const alike = this.#registry.alike(nameSkeleton(found.name));
-    const foreign = this.#foreign(found, null);
-    return [
-      ...gradeFirst(found),
-      ...shadowFindings({ server: this.#name, name: found.name }, alike, !list.first),
-      ...(list.first ? foreign.map((one) => ({ ...one, grade: 'low' as const })) : foreign),
-    ];
-  }
-
-  #foreign(found: Definition, before: Definition | null): Finding[] {
-    const isForeign = (name: string) => name !== found.name && this.#registry.isForeign(name, this.#name);
-    const old = before === null ? [] : foreignNames(proseOf(before), isForeign);
-    return foreignNames(proseOf(found), isForeign)
-      .filter((name) => !old.includes(name))
-      .map((name) => finding('high', 'instruction', '', `speaks of ${name}, a tool of another server`));
+    return judgeFirst(found, first, this);
   }
 
   #pin(definition: Definition, tool: Tool, findings: readonly Finding[]): void {
-    const { store } = this.#registry.options;
+    const { store } = this.registry.options;
     this.#take(definition);
     tool.told.add(definition.hash);
-    const pin = { server: this.#name, tool: definition.name, definition, by: 'first_use', at: this.#now() };
-    this.#writes.push(() => {
+    const pin = { server: this.name, tool: definition.name, definition, by: 'first_use', at: this.#now() };
+    this.#pending.write(() => {
       this.#overtaken ||= !store.pinFirst(pin);
     });
     this.#event('pins.pinned', definition.name, { hash: definition.hash, ...summary(findings) });
   }
 
   #hold(found: Read, findings: readonly Finding[], { caller }: OneList): void {
-    const { store, log } = this.#registry.options;
+    const { store, log } = this.registry.options;
     const definition = isUnreadable(found) ? null : found;
     const hash = definition?.hash ?? null;
     const tool = this.#tool(found.name);
@@ -212,10 +193,10 @@ export class PinnedServer implements ServerPins {
     if (this.#held.size >= maxStates) return;
     tool.told.add(hash ?? '');
     this.#held.set(key, { hash, findings });
-    const candidate = { server: this.#name, tool: found.name, caller, definition, findings, at: this.#now() };
-    this.#writes.push(() => store.hold(candidate));
+    const candidate = { server: this.name, tool: found.name, caller, definition, findings, at: this.#now() };
+    this.#pending.write(() => store.hold(candidate));
     log.warn(
-      { server: this.#name, tool: found.name },
+      { server: this.name, tool: found.name },
       'a tool is in quarantine: somebody has to look at its definition',
     );
     this.#event('pins.quarantined', found.name, {
@@ -236,28 +217,21 @@ export class PinnedServer implements ServerPins {
   }
 
   #meet(tools: number): void {
-    const { store, event } = this.#registry.options;
+    const { store, event } = this.registry.options;
     const at = this.#now();
     this.#met = true;
-    this.#writes.push(() => store.meet(this.#name, at));
-    this.#events.push(() => event('pins.first_contact', { server: this.#name, tools }));
+    this.#pending.write(() => store.meet(this.name, at));
+    this.#pending.tell(() => event('pins.first_contact', { server: this.name, tools }));
   }
 
   /** @returns false when it cannot be kept: then nothing of the list may be shown */
   #write(): boolean {
-    const { store, log } = this.#registry.options;
-    const [writes, events] = [this.#writes, this.#events];
-    this.#writes = [];
-    this.#events = [];
+    let events: readonly (() => void)[];
     try {
-      if (writes.length > 0) {
-        store.transaction(() => {
-          for (const write of writes) write();
-        });
-      }
+      events = this.#pending.commit();
     } catch (error) {
-      log.error(
-        { server: this.#name, detail: messageOf(error) },
+      this.registry.options.log.error(
+        { server: this.name, detail: messageOf(error) },
         'tool definitions cannot be pinned, so none is shown',
       );
       this.load();
@@ -268,8 +242,8 @@ export class PinnedServer implements ServerPins {
   }
 
   #event(name: string, tool: string, data: Readonly<Record<string, string | null>>): void {
-    const { event } = this.#registry.options;
-    this.#events.push(() => event(name, { server: this.#name, tool, ...data }));
+    const { event } = this.registry.options;
+    this.#pending.tell(() => event(name, { server: this.name, tool, ...data }));
   }
 
   #heldOf(tool: string, caller: string): Held | null {
@@ -308,7 +282,7 @@ export class PinnedServer implements ServerPins {
   }
 
   #now(): string {
-    return timestamp(this.#registry.options.clock.now());
+    return timestamp(this.registry.options.clock.now());
   }
 }
 
@@ -327,17 +301,4 @@ function repeated(read: readonly (Read | null)[]): Set<string> {
     hashes.set(one.name, one.hash);
   }
   return twice;
-}
-
-function proseOf({ tool }: Definition): string {
-  return textsOf(tool)
-    .map(({ text }) => text)
-    .join('\n');
-}
-
-function summary(findings: readonly Finding[]): Record<string, string> {
-  const grave = findings.find(({ grade }) => grade === 'high') ?? findings[0];
-  if (grave === undefined) return {};
-  const kinds = [...new Set(findings.map(({ kind }) => kind))].join(' ');
-  return { grade: gradeOf(findings), findings: kinds, detail: `${grave.path} ${grave.detail}`.trim() };
 }

@@ -125,22 +125,24 @@ function print(
       `  ${client || 'without a client'}  ${calls} calls of ${callers}: ${needs.join(' ') || 'no scope'}${unused}`,
     );
   }
-  section('Would have been refused');
-  for (const { layer, reason, rule, tool, calls } of denialsOf(seen).slice(0, shownRows)) {
+  const denials = denialsOf(seen);
+  section('Would have been refused', denials.length);
+  for (const { layer, reason, rule, tool, calls } of denials.slice(0, shownRows)) {
     line(`  ${layer}  ${reason}  ${tool ?? '-'}  ${rule ?? '-'}  ${calls} calls`);
   }
-  section('Without OAuth');
+  section('Without OAuth', seen.staticKeys.size + seen.anonymous.size);
   for (const [name, { calls, last }] of seen.staticKeys)
     line(`  static key ${name}  ${calls} calls, last ${last}`);
   for (const [address, calls] of [...seen.anonymous].slice(0, shownRows))
     line(`  no token, from ${address}  ${calls} calls`);
-  section('Never used');
+  section('Never used', proposal.unused.length);
   for (const { server, tool } of proposal.unused) line(`  ${tool} of ${server}`);
   section('Proposed policy');
   output.lines(policy.trimEnd());
 
-  function section(title: string): void {
+  function section(title: string, rows = 1): void {
     output.line();
     output.line(title);
+    if (rows === 0) output.line('  nothing');
   }
 }

@@ -4,7 +4,8 @@ import { ambiguousMember } from './ambiguous.ts';
 import { viewOfObject } from './arguments.ts';
 import { type ConditionEnvironment, conditionEnvironment } from './environment.ts';
 import { library } from './library.ts';
-import { TypeCheck, TypeFault } from './type-check.ts';
+import { TypeCheck } from './type-check.ts';
+import { TypeFault } from './type-fault.ts';
 import type { Type } from './types.ts';
 
 /** What a condition can see of a call. */

@@ -1,37 +1,11 @@
-import { compileLinearPattern } from '../linear-pattern.ts';
-import { conditionEnvironment } from './environment.ts';
 import type { Expression } from './library.ts';
-import { isTimeZone, timeMethods } from './time.ts';
-import {
-  describeType,
-  fits,
-  isComparable,
-  isList,
-  isRecord,
-  join,
-  type Overload,
-  overloadOf,
-  type Type,
-} from './types.ts';
+import { checkLiteral, stringOf } from './literals.ts';
+import { overloaded } from './signatures.ts';
+import { TypeFault } from './type-fault.ts';
+import { describeType, fits, isComparable, isList, isRecord, join, type Type } from './types.ts';
 
 // The library's own checker knows constants and names alone (0.6.1). This one reads the signatures of the library's functions, so that what
 // would be an error of every call is found when the configuration is loaded.
-
-/** Thrown at the first thing that is wrong, and caught in `compile.ts`. */
-export class TypeFault extends Error {
-  override readonly name = 'TypeFault';
-  readonly at: bigint;
-  readonly hint: string | undefined;
-  /** A name that is not known, and those that are. */
-  readonly names: { readonly typed: string; readonly known: readonly string[] } | undefined;
-
-  constructor(at: bigint, message: string, more: Pick<Partial<TypeFault>, 'hint' | 'names'> = {}) {
-    super(message);
-    this.at = at;
-    this.hint = more.hint;
-    this.names = more.names;
-  }
-}
 
 export interface Checked {
   readonly type: Type;
@@ -169,7 +143,7 @@ export class TypeCheck {
   }
 
   #call(id: bigint, { function: name, target, args }: Kind<'callExpr'>): Type {
-    if (literalParameters.has(name)) checkLiteral(id, name, args);
+    checkLiteral(id, name, args);
     const on = target === undefined ? null : this.#typeOf(target);
     const types = args.map((one) => this.#typeOf(one));
     const [first = 'dyn', second = 'dyn', third = 'dyn'] = types;
@@ -231,83 +205,4 @@ function constantType({ constantKind: { case: kind } }: Kind<'constExpr'>): Type
     nullValue: 'null',
   };
   return types[kind ?? ''] ?? 'dyn';
-}
-
-let signatures: ReadonlyMap<string, readonly Overload[]> | null = null;
-
-function signaturesOf(name: string): readonly Overload[] | undefined {
-  if (signatures === null) {
-    const found = new Map<string, Overload[]>();
-    for (const func of conditionEnvironment().cel.funcs)
-      found.set(func.name, [...(found.get(func.name) ?? []), overloadOf(func)]);
-    signatures = found;
-  }
-  return signatures.get(name);
-}
-
-function overloaded(
-  id: bigint,
-  name: string,
-  { on, types }: { on: Type | null; types: readonly Type[] },
-): Type {
-  const known = signaturesOf(name);
-  if (known === undefined) {
-    const names = [...(signatures?.keys() ?? [])].filter((one) => /^[a-z]/i.test(one));
-    throw new TypeFault(id, `knows no function ${name}`, {
-      names: { typed: name, known: [...names, 'has', 'all', 'exists', 'exists_one', 'filter', 'map'] },
-    });
-  }
-  const fitting = known.filter(
-    ({ target, parameters }) =>
-      (target === null) === (on === null) &&
-      (target === null || on === null || fits(on, target)) &&
-      parameters.length === types.length &&
-      parameters.every((wanted, at) => fits(types[at] ?? 'dyn', wanted)),
-  );
-  const [first, ...more] = fitting.map(({ result }) => result);
-  if (first !== undefined) return more.reduce(join, first);
-  const given = [...(on === null ? [] : [on]), ...types].map(describeType).join(' and ');
-  throw new TypeFault(id, `${name.replace(/[_@]/g, '')} does not take ${given || 'nothing'}`);
-}
-
-/** Functions of which a wrong literal would be an error of every call. */
-const literalParameters: ReadonlySet<string> = new Set(['matches', 'timestamp', 'duration', ...timeMethods]);
-
-function checkLiteral(id: bigint, name: string, args: readonly Expression[]): void {
-  const text = stringOf(args[0]);
-  if (name === 'matches') {
-    if (text === null) {
-      const hint = 'write the pattern itself: one that a caller could choose is not looked for';
-      throw new TypeFault(id, 'matches a pattern that is no literal', { hint });
-    }
-    if (compileLinearPattern(text) === null) {
-      const hint = 'RE2 has no look-around (?=, ?!, ?<=) and no \\1; use two conditions with &&';
-      throw new TypeFault(id, 'matches a pattern that RE2 does not know', { hint });
-    }
-  }
-  if (text === null) {
-    if (timeMethods.has(name) && args.length > 0)
-      throw new TypeFault(id, `${name} takes a time zone that is a literal`);
-    return;
-  }
-  if (timeMethods.has(name) && !isTimeZone(text)) {
-    throw new TypeFault(id, `${name} names no time zone`, {
-      hint: 'write one such as "Europe/Berlin" or "+02:00"',
-    });
-  }
-  if (
-    (name === 'timestamp' && Number.isNaN(Date.parse(text))) ||
-    (name === 'duration' && !durationPattern.test(text))
-  ) {
-    const hint = name === 'timestamp' ? 'write "2026-11-25T08:00:00Z"' : 'write "90s", "15m" or "2h"';
-    throw new TypeFault(id, `has a ${name} that cannot be read`, { hint });
-  }
-}
-
-const durationPattern = /^-?(?:\d+(?:\.\d+)?(?:h|m|s|ms|us|ns))+$/;
-
-function stringOf(expression: Expression | undefined): string | null {
-  if (expression?.exprKind.case !== 'constExpr') return null;
-  const { constantKind } = expression.exprKind.value;
-  return constantKind.case === 'stringValue' ? constantKind.value : null;
 }
