@@ -42,6 +42,67 @@ const bodies = {
         END IF;
       END LOOP;
     END`,
+  // What may go as far as the owner is concerned: of whoever is the owner all that is on record as removed.
+  may_go_before: `
+      SELECT CASE WHEN pg_has_role(session_user, (SELECT relowner FROM pg_class WHERE oid = 'portcullis.records'::regclass), 'USAGE')
+        THEN 'infinity' ELSE now() - (SELECT least FROM portcullis.retention) END`,
+  release: `DECLARE
+      before timestamptz := portcullis.may_go_before();
+      one record;
+    BEGIN
+      IF before IS NULL THEN
+        RAISE EXCEPTION 'the owner of the audit log has not said how long entries stay at least (portcullis.retention)';
+      END IF;
+      SELECT records.writer, max(at) AS at, bool_and(records.hash = its_hash) AS same INTO one
+        FROM portcullis.records JOIN portcullis.writers ON writers.id = records.writer
+        WHERE writers.writer = of_writer AND position = up_to GROUP BY records.writer;
+      IF NOT coalesce(one.at < before AND one.same, false) THEN
+        RAISE EXCEPTION 'the owner of the audit log lets nothing go that is younger than %, or not there', now() - before;
+      END IF;
+      INSERT INTO portcullis.removals (writer, through, hash) VALUES (one.writer, up_to, its_hash) ON CONFLICT DO NOTHING;
+    END`,
+  // Each row's own time is looked at: whoever may append can give any position to what is new.
+  remove_some: `DECLARE
+      before timestamptz := portcullis.may_go_before();
+      one record;
+      count bigint;
+    BEGIN
+      SELECT writer, through, first INTO one FROM (
+        SELECT writer, through, (SELECT min(position) FROM portcullis.records
+          WHERE records.writer = released.writer AND position <= released.through AND at < before) AS first
+        FROM (SELECT writer, max(through) AS through FROM portcullis.removals GROUP BY writer) AS released) AS all_of_them
+        WHERE first IS NOT NULL LIMIT 1;
+      IF NOT FOUND THEN
+        RETURN 0;
+      END IF;
+      DELETE FROM portcullis.open_calls WHERE request_id IN (SELECT request_id FROM portcullis.records WHERE writer = one.writer
+        AND position BETWEEN one.first AND least(one.through, one.first + 999) AND at < before AND phase = 'intent');
+      DELETE FROM portcullis.records WHERE writer = one.writer
+        AND position BETWEEN one.first AND least(one.through, one.first + 999) AND at < before;
+      GET DIAGNOSTICS count = ROW_COUNT;
+      RETURN count;
+    END`,
+  // Months that are over, of which nothing is left. One that is in use is for another time: nobody waits behind a lock that is waited for.
+  drop_empty: `DECLARE
+      name text;
+      is_empty boolean;
+    BEGIN
+      FOR name IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+          WHERE i.inhparent = 'portcullis.records'::regclass AND c.relname ~ '^records_[0-9]{6}$'
+            AND c.relname < 'records_' || to_char(now() - interval '1 day', 'YYYYMM') ORDER BY 1 LOOP
+        EXECUTE format('SELECT NOT EXISTS (SELECT FROM portcullis.%I)', name) INTO is_empty;
+        CONTINUE WHEN NOT is_empty;
+        BEGIN
+          EXECUTE format('LOCK TABLE portcullis.%I IN ACCESS EXCLUSIVE MODE', name);
+          EXECUTE format('SELECT NOT EXISTS (SELECT FROM portcullis.%I)', name) INTO is_empty;
+          IF is_empty THEN
+            EXECUTE format('DROP TABLE portcullis.%I', name);
+          END IF;
+        EXCEPTION WHEN lock_not_available THEN
+          NULL;
+        END;
+      END LOOP;
+    END`,
 } as const;
 
 /** Triggers as the catalogue has them: `type` adds up 1 row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate. */
@@ -73,6 +134,7 @@ const dropped = [
   ...['reason', 'result', 'class'],
 ];
 
+const definer = 'SECURITY DEFINER SET search_path = pg_catalog, pg_temp';
 const trigger = (name: string) => `CREATE FUNCTION portcullis.${name}() RETURNS trigger LANGUAGE plpgsql AS`;
 
 /** Columns that queries look for a value in, and how many different ones 64 pages, some 400 entries, are expected to have. */
@@ -186,5 +248,18 @@ export const pgAuditMigrations: PgMigrations = {
     REVOKE ALL ON FUNCTION portcullis.summarise(), portcullis.prepare() FROM PUBLIC;`,
     // Whether the writer has ever held the lock by which others see that it lives: sinks/postgres-presence.ts.
     'ALTER TABLE portcullis.heads ADD COLUMN watched boolean NOT NULL DEFAULT false;',
+    // Removal by whoever may append, as far as the owner lets it: `least` is what stays whatever a gateway is told to keep.
+    `CREATE TABLE portcullis.retention (
+      single boolean PRIMARY KEY DEFAULT true CHECK (single),
+      least interval NOT NULL CHECK (least >= interval '1 day')
+    );
+    CREATE FUNCTION portcullis.may_go_before() RETURNS timestamptz LANGUAGE sql STABLE ${definer} AS $$ ${bodies.may_go_before} $$;
+    CREATE FUNCTION portcullis.release(of_writer text, up_to bigint, its_hash bytea) RETURNS void LANGUAGE plpgsql ${definer}
+      AS $$ ${bodies.release} $$;
+    CREATE FUNCTION portcullis.remove_some() RETURNS bigint LANGUAGE plpgsql ${definer} AS $$ ${bodies.remove_some} $$;
+    CREATE FUNCTION portcullis.drop_empty() RETURNS void LANGUAGE plpgsql ${definer} SET timezone = 'UTC' SET lock_timeout = '200ms'
+      AS $$ ${bodies.drop_empty} $$;
+    REVOKE ALL ON FUNCTION portcullis.may_go_before(), portcullis.release(text, bigint, bytea), portcullis.remove_some(),
+      portcullis.drop_empty() FROM PUBLIC;`,
   ],
 };

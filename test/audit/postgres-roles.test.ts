@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe, it, type TestContext } from 'node:test';
+import pg from 'pg';
 import { openAuditSource, queryEntries, removeOld, verifyAudit } from '../../src/audit/index.ts';
 import { pgAuditMigrations } from '../../src/audit/postgres-schema.ts';
 import { Secret, silentLog, systemClock } from '../../src/base/index.ts';
@@ -11,6 +12,8 @@ import { intent, openTrailFor, record, temporaryDirectory } from './support.ts';
 const skip = isPostgresInstalled
   ? false
   : 'SKIPPED: no PostgreSQL on this machine (apt-get install postgresql)';
+
+const dayMs = 86_400_000;
 
 /** The statements that docs/deployment.md tells an operator to run. */
 function grantsInDocs(): string {
@@ -72,6 +75,102 @@ describe('the trail in PostgreSQL, by users who may not do everything', { skip }
     ]) {
       assert.throws(() => sqlAs('portcullis_writer', statement), statement);
     }
+  });
+
+  /** Old entries of a gateway that has ended, one open call among new ones, and a gateway that may only append and wants them gone. */
+  async function aged(t: TestContext, name: string) {
+    const { as, sql } = place(name);
+    const dataDir = temporaryDirectory(t);
+    const ago = (days: number) => ({
+      now: () => systemClock.now() - days * dayMs,
+      monotonic: systemClock.monotonic,
+    });
+    for (const days of [500, 450, 10]) {
+      const postgres = as('portcullis_owner');
+      const trail = await openTrailFor(t, dataDir, { postgres, clock: ago(days) });
+      for (let at = 0; at < 5; at += 1) trail.outcome(record({ subject: `user-${days}` }));
+      await trail.close();
+    }
+    // The server's own time of each append, as it would have been.
+    const months = sql(
+      `SELECT string_agg(DISTINCT to_char(day::timestamptz, 'YYYYMM'), ' ') FROM unnest(ARRAY[now() - interval '500 days', now() - interval '450 days']) AS day`,
+    );
+    for (const month of months.split(' ')) {
+      const start = `${month.slice(0, 4)}-${month.slice(4)}-01 00:00:00+00`;
+      sql(`DO $$ BEGIN EXECUTE format('CREATE TABLE portcullis.records_${month} PARTITION OF portcullis.records FOR VALUES FROM (%L) TO (%L)',
+        '${start}'::timestamptz, '${start}'::timestamptz + interval '1 month'); END $$; ALTER TABLE portcullis.records_${month} OWNER TO portcullis_owner`);
+    }
+    for (const [writer, days] of [500, 450].entries())
+      sql(
+        `SET session_replication_role = replica; UPDATE portcullis.records SET at = at - interval '${days} days' WHERE writer = ${writer + 1}`,
+      );
+    sql(`SET ROLE portcullis_owner; ${grantsInDocs()}`);
+    const store = { dataDir, postgres: as('portcullis_writer') };
+    const keep = (days: number) => ({
+      keep: { text: `${days}d`, ms: days * dayMs },
+      clock: systemClock,
+      by: 'tester',
+    });
+    const left = (days: number) =>
+      sql(`SELECT count(*) FROM portcullis.records WHERE subject = 'user-${days}'`);
+    const letGo = (after: string) =>
+      sql(`SET ROLE portcullis_owner; INSERT INTO portcullis.retention (least) VALUES ('${after}')`);
+    return { store, sql, keep, left, letGo, months: months.split(' ') };
+  }
+
+  it('a gateway that may only append removes what is old, as far as the owner lets it', async (t) => {
+    const { store, sql, keep, left, letGo, months } = await aged(t, 'kept');
+    await assert.rejects(removeOld(store, keep(400)), /the owner of the audit log has not said how long/);
+    assert.deepEqual([left(500), left(450), left(10)], ['5', '5', '5']);
+    letGo('470 days');
+    await assert.rejects(removeOld(store, keep(400)), /younger than/);
+    assert.deepEqual([left(450), left(10)], ['5', '5'], 'what is younger than the owner says stays');
+    sql("SET ROLE portcullis_owner; UPDATE portcullis.retention SET least = '400 days'");
+    await removeOld(store, keep(400));
+    assert.deepEqual([left(500), left(450), left(10)], ['0', '0', '5']);
+    // The end of the second chain is named by none that is old enough: its last checkpoint stays, and its month.
+    const isGone = (month: string) => sql(`SELECT to_regclass('portcullis.records_${month}') IS NULL`);
+    assert.deepEqual(months.map(isGone), ['t', 'f']);
+    assert.deepEqual((await verifyAudit(store)).findings, []);
+  });
+
+  it('and whoever has only its rights, and writes what it likes, removes nothing else', async (t) => {
+    const { store, sql, left, letGo } = await aged(t, 'forged');
+    const client = new pg.Client({ connectionString: store.postgres.url.reveal() });
+    await client.connect();
+    t.after(() => client.end());
+    letGo('400 days');
+    const forge = (through: number, more = '') => `
+      INSERT INTO portcullis.records (at, writer, position, entry, hash, phase, timestamp, event)
+        SELECT now(), 3, 900 + ${through}, json_build_object('data', json_build_object('through', '${through}', 'writer', writer))::text, '\\x00', 'event', '', 'audit.removed'
+        FROM portcullis.writers WHERE id = 3; ${more}
+      SELECT portcullis.release((SELECT writer FROM portcullis.writers WHERE id = 3), ${through},
+        (SELECT hash FROM portcullis.records WHERE writer = 3 AND position = ${through} LIMIT 1))`;
+    /** As if the entry there were old. */
+    const aged4 = `INSERT INTO portcullis.records (at, writer, position, entry, hash, phase, timestamp)
+      SELECT now() - interval '500 days', 3, 4, entry, hash, phase, timestamp FROM portcullis.records WHERE writer = 3 AND position = 4;`;
+    for (const statement of [
+      forge(4),
+      forge(4, aged4),
+      "INSERT INTO portcullis.retention (least) VALUES ('1 day')",
+      "UPDATE portcullis.retention SET least = '1 day'",
+      'DELETE FROM portcullis.records',
+      'DELETE FROM portcullis.removals',
+      "CREATE FUNCTION portcullis.may_go_before() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'infinity' $$",
+      'CREATE TABLE portcullis.records_200001 (x int)',
+    ]) {
+      await assert.rejects(client.query(statement), statement);
+    }
+    // What is released rightly takes along nothing that is not old, whatever stands at its positions.
+    sql(`SET session_replication_role = replica; INSERT INTO portcullis.removals SELECT 3, 100, '\\x00'`);
+    // Names of the attacker's own come first for nobody else.
+    await client.query(
+      `CREATE TEMP TABLE records (x int); CREATE TEMP TABLE removals (x int);
+      CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'infinity'::timestamptz $$;
+      SET search_path = pg_temp, pg_catalog; SELECT portcullis.remove_some(); SELECT portcullis.drop_empty()`,
+    );
+    assert.equal(left(10), '5');
+    assert.equal(sql('SELECT count(*) > 0 FROM portcullis.records WHERE writer = 3'), 't');
   });
 
   it('an auditor reads and verifies, and changes nothing', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { keyedHasher } from '../../src/audit/arguments-hash.ts';
@@ -230,6 +230,20 @@ describe('the trail in PostgreSQL', { skip }, () => {
       );
     });
   }
+
+  it('found: a whole chain removed, without a trace of its own, by the chain that began after it', async (t) => {
+    const here = place(t);
+    const gone = await run(t, here, 0);
+    await run(t, here, 0);
+    rmSync(join(here.dataDir, 'audit-checkpoints'), { recursive: true });
+    here.sql(`SET session_replication_role = replica; DELETE FROM portcullis.records WHERE writer = 1;
+      DELETE FROM portcullis.heads WHERE writer = 1; DELETE FROM portcullis.writers WHERE id = 1`);
+    const { findings } = await verifyAudit(here);
+    assert.deepEqual(
+      findings.map(({ kind, writer }) => [kind, writer]),
+      [['truncated', gone]],
+    );
+  });
 
   it('retention removes what is old, on record, and the rest stays provable', async (t) => {
     const here = place(t);

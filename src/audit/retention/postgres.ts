@@ -1,5 +1,5 @@
-import { type Log, messageOf, type Secret } from '../../base/index.ts';
-import { connectPostgres, type PgQueries, type Postgres } from '../../store/index.ts';
+import type { Log, Secret } from '../../base/index.ts';
+import { connectPostgres, type Postgres } from '../../store/index.ts';
 import type { VerifierKey } from '../note.ts';
 import { sourceOf } from '../read/postgres.ts';
 import { planRemovals } from './plan.ts';
@@ -13,11 +13,10 @@ export interface PostgresRetentionOptions {
   readonly keys: readonly VerifierKey[];
 }
 
-const rowsAtOnce = 1_000;
-/** A partition that is in use is dropped another time: nobody waits behind a lock that is waited for. */
-const lockMs = 200;
-
-/** PostgreSQL, on a connection of its own. A month's partition that has become empty is dropped. */
+/**
+ * PostgreSQL, on a connection of its own. A month's partition that has become empty is dropped. All that changes anything is done by
+ * functions of the database (postgres-schema.ts): they let a user who may only append remove as much as the owner allows.
+ */
 export function postgresRetention(options: PostgresRetentionOptions): RetentionStore {
   const { url, log, self, keys } = options;
   let open: Promise<Postgres> | undefined;
@@ -35,63 +34,19 @@ export function postgresRetention(options: PostgresRetentionOptions): RetentionS
       const database = await connected();
       await database.transaction(async ({ query }) => {
         for (const { writer, position, hash } of heads) {
-          await query(
-            `INSERT INTO removals (writer, through, hash) SELECT id, $2, $3 FROM writers WHERE writer = $1
-             ON CONFLICT DO NOTHING`,
-            [writer, position, Buffer.from(hash, 'hex')],
-          );
+          await query('SELECT release($1, $2, $3)', [writer, position, Buffer.from(hash, 'hex')]);
         }
       });
     },
     async removeSome() {
       const database = await connected();
-      const count = await database.transaction((queries) => removeSome(queries));
-      if (count === 0) await dropEmpty(database, log);
+      const { rows } = await database.query('SELECT remove_some() AS count');
+      const count = Number(rows[0]?.['count']);
+      if (count === 0) await database.query('SELECT drop_empty()');
       return count;
     },
     async close() {
       await (await open)?.close();
     },
   };
-}
-
-async function removeSome({ query }: PgQueries): Promise<number> {
-  const { rows } = await query(
-    `SELECT writer, through, first FROM (
-       SELECT writer, through, (SELECT min(position) FROM records WHERE records.writer = released.writer) AS first
-       FROM (SELECT writer, max(through) AS through FROM removals GROUP BY writer) AS released) AS found
-     WHERE first <= through LIMIT 1`,
-  );
-  const [found] = rows;
-  if (!found) return 0;
-  const first = Number(found['first']);
-  const range = [Number(found['writer']), first, Math.min(Number(found['through']), first + rowsAtOnce - 1)];
-  const these = 'FROM records WHERE writer = $1 AND position BETWEEN $2 AND $3';
-  await query(
-    `DELETE FROM open_calls WHERE request_id IN (SELECT request_id ${these} AND phase = 'intent')`,
-    range,
-  );
-  return (await query(`DELETE ${these}`, range)).count;
-}
-
-/** Partitions of months that are over, and of which nothing is left. */
-async function dropEmpty(database: Postgres, log: Log): Promise<void> {
-  const { rows } = await database.query(
-    `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-     WHERE i.inhparent = 'portcullis.records'::regclass AND c.relname ~ '^records_[0-9]{6}$'
-       AND c.relname < 'records_' || to_char(now() - interval '1 day', 'YYYYMM') ORDER BY 1`,
-  );
-  for (const { name } of rows) {
-    try {
-      await database.transaction(async ({ query }) => {
-        const { rows: left } = await query(`SELECT EXISTS (SELECT FROM ${String(name)}) AS any`);
-        if (left[0]?.['any'] as unknown) return;
-        await query(`SET LOCAL lock_timeout = ${lockMs}`);
-        // Nothing comes in any more: a row's partition is that of the server's own time.
-        await query(`DROP TABLE ${String(name)}`);
-      });
-    } catch (error) {
-      log.debug({ error: messageOf(error), partition: String(name) }, 'an empty partition stays for now');
-    }
-  }
 }

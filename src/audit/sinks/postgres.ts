@@ -1,10 +1,16 @@
 import { type Log, messageOf, OperationError, type Secret } from '../../base/index.ts';
-import { connectPostgres, copyField, migratePostgres, type Postgres } from '../../store/index.ts';
+import {
+  connectPostgres,
+  copyField,
+  migratePostgres,
+  type PgQueries,
+  type Postgres,
+} from '../../store/index.ts';
 import { latencyOf, textColumnOf, textColumns } from '../columns.ts';
 import type { AuditEntry } from '../entry.ts';
 import { pgAuditMigrations } from '../postgres-schema.ts';
 import { Presence } from './postgres-presence.ts';
-import type { AuditSink, ChainHead } from './sink.ts';
+import type { AuditSink, Opened, WriterHead } from './sink.ts';
 
 export interface PostgresSinkOptions {
   readonly url: Secret;
@@ -34,7 +40,7 @@ export function postgresSink(options: PostgresSinkOptions): AuditSink {
       const database = await connectPostgres({ url, log, connections: 2, statementMs: patienceMs });
       try {
         await migratePostgres(database, pgAuditMigrations);
-        const { chain, head } = await takeChain(database, options.writer);
+        const { chain, ...head } = await takeChain(database, options.writer);
         const presence = new Presence({ url, log, writer: chain.writer });
         presence.start();
         open = { database, chain, presence };
@@ -97,7 +103,7 @@ interface Chain {
  * Where the chain ends. Waits for an append that is under way, by the lock of the head's row; one that reaches the server
  * later is of an older epoch.
  */
-async function takeChain(database: Postgres, writer: string): Promise<{ chain: Chain; head: ChainHead }> {
+async function takeChain(database: Postgres, writer: string): Promise<Opened & { chain: Chain }> {
   return database.transaction(async ({ query }) => {
     await query('SELECT portcullis.prepare()');
     await query('INSERT INTO portcullis.writers (writer) VALUES ($1) ON CONFLICT DO NOTHING', [writer]);
@@ -117,10 +123,28 @@ async function takeChain(database: Postgres, writer: string): Promise<{ chain: C
     const hash = row['hash'] instanceof Uint8Array ? Buffer.from(row['hash']).toString('hex') : null;
     return {
       chain: { writer: Number(row['writer']), epoch: Number(row['epoch']) },
-      head: { position: Number(row['position']), hash },
+      ...{ position: Number(row['position']), hash },
+      others: await othersThan({ query }, Number(row['writer'])),
     };
   });
 }
+
+async function othersThan({ query }: PgQueries, writer: number): Promise<WriterHead[]> {
+  const { rows } = await query(
+    `SELECT writers.writer, last.position, encode(last.hash, 'hex') AS hash
+     FROM (SELECT writer, at FROM portcullis.heads WHERE writer <> $1 AND position > 0 ORDER BY at DESC LIMIT $2) AS newest
+       JOIN portcullis.writers ON writers.id = newest.writer
+       CROSS JOIN LATERAL (SELECT position, hash FROM portcullis.records WHERE records.writer = newest.writer
+         ORDER BY position DESC LIMIT 1) AS last ORDER BY newest.at DESC`,
+    [writer, mostOthers],
+  );
+  return rows.map((row) => {
+    return { writer: String(row['writer']), position: Number(row['position']), hash: String(row['hash']) };
+  });
+}
+
+/** An event has room for so many. */
+const mostOthers = 30;
 
 const appendedColumns = `writer, position, hash, latency_ms, ${textColumns.join(', ')}, entry`;
 

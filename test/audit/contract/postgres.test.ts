@@ -73,7 +73,7 @@ describe('PostgreSQL', { skip }, () => {
     const writer = 'a-writer';
     const [old, young] = [1, 2].map(() => postgresSink({ url, writer, log: silentLog }));
     assert.ok(old && young);
-    assert.deepEqual(await old.open(), { position: 0, hash: null });
+    assert.deepEqual(await old.open(), { position: 0, hash: null, others: [] });
     const first = entryOf(writer, 1, chainStart(writer));
     const second = entryOf(writer, 2, first.hash);
     await assert.rejects(old.append([second]), /does not end where this append begins/);
