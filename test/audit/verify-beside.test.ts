@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { auditFile, type OpenAuditTrail, removeOld } from '../../src/audit/index.ts';
-import { type Clock, systemClock, timestamp } from '../../src/base/index.ts';
-import { intent, openTrailFor, record, temporaryDirectory, verify } from './support.ts';
+import {
+  type AuditStore,
+  type AuditTrailOptions,
+  type OpenAuditTrail,
+  openAuditSource,
+  removeOld,
+  verifyAudit,
+} from '../../src/audit/index.ts';
+import { type Clock, Secret, silentLog, systemClock, timestamp } from '../../src/base/index.ts';
+import { isPostgresInstalled, startPostgres } from '../support/postgres/index.ts';
+import { intent, openTrailFor, record, temporaryDirectory } from './support.ts';
 
 // Verify reads for a while, and others write and remove meanwhile: it must not take that for a change.
 
@@ -20,17 +27,19 @@ async function call(trail: OpenAuditTrail): Promise<void> {
   trail.outcome(record({ request_id: one.request_id }));
 }
 
-const count = (dataDir: string, sql: string): number => {
-  const db = new DatabaseSync(auditFile(dataDir), { readOnly: true });
-  const [row] = db.prepare(sql).all();
-  db.close();
+async function rowsIn(store: AuditStore): Promise<number> {
+  const source = await openAuditSource(store, silentLog);
+  const [row] = await source.run({ sql: 'SELECT count(*) AS n FROM records', parameters: {} });
+  await source.close();
   return Number(row?.['n']);
-};
+}
+
+type Open = (options?: Partial<AuditTrailOptions>) => Promise<OpenAuditTrail>;
 
 /** Two runs that are old enough, with calls without an outcome of which the second tells: more rows than one thread reads. */
-async function oldTrail(t: TestContext, dataDir: string): Promise<void> {
+async function writeOld(open: Open): Promise<void> {
   const lost: string[] = [];
-  const first = await openTrailFor(t, dataDir, { clock: daysAgo(500) });
+  const first = await open({ clock: daysAgo(500) });
   for (let left = 18; left > 0; left -= 1) {
     const intents = Array.from({ length: 500 }, () => intent());
     await Promise.all(intents.map((one) => first.intent(one)));
@@ -38,18 +47,18 @@ async function oldTrail(t: TestContext, dataDir: string): Promise<void> {
     lost.push(...intents.slice(0, 5).map(({ request_id }) => request_id));
   }
   await first.close();
-  const second = await openTrailFor(t, dataDir, { clock: daysAgo(450) });
+  const second = await open({ clock: daysAgo(450) });
   for (const request_id of lost)
     second.event({ timestamp: timestamp(daysAgo(450).now()), event: 'call.orphaned', request_id });
   await second.close();
 }
 
-test('beside retention and a gateway, nothing is amiss', async (t) => {
-  const dataDir = temporaryDirectory(t);
-  await oldTrail(t, dataDir);
-  const trail = await openTrailFor(t, dataDir);
-  const rows = () => count(dataDir, 'SELECT count(*) AS n FROM records');
-  const before = rows();
+/** Verifies as long as rows are removed, while a gateway writes. */
+async function verifyBeside(t: TestContext, store: AuditStore): Promise<void> {
+  const open: Open = (options) => openTrailFor(t, store.dataDir, { ...options, postgres: store.postgres });
+  await writeOld(open);
+  const trail = await open();
+  const before = await rowsIn(store);
   let isOver = false;
   const writing = (async () => {
     while (!isOver) {
@@ -57,16 +66,14 @@ test('beside retention and a gateway, nothing is amiss', async (t) => {
       await turn();
     }
   })();
-  const removing = removeOld(
-    { dataDir, postgres: null },
-    { keep: { text: '400d', ms: 400 * dayMs }, clock: systemClock, by: 'tester' },
-  ).finally(() => {
+  const keep = { text: '400d', ms: 400 * dayMs };
+  const removing = removeOld(store, { keep, clock: systemClock, by: 'tester' }).finally(() => {
     isOver = true;
   });
   let verified = 0;
   try {
     while (!isOver) {
-      assert.deepEqual((await verify(dataDir)).findings, []);
+      assert.deepEqual((await verifyAudit(store)).findings, []);
       verified += 1;
       await turn(); // a short trail is read without one
     }
@@ -74,7 +81,19 @@ test('beside retention and a gateway, nothing is amiss', async (t) => {
     await removing;
     await writing;
   }
-  t.diagnostic(`verified ${verified} times while ${before} rows became ${rows()}`);
-  assert.ok(rows() < before && verified > 1);
-  assert.deepEqual((await verify(dataDir)).findings, []);
+  const after = await rowsIn(store);
+  t.diagnostic(`verified ${verified} times while ${before} rows became ${after}`);
+  assert.ok(after < before && verified > 1);
+  assert.deepEqual((await verifyAudit(store)).findings, []);
+}
+
+test('beside retention and a gateway, nothing is amiss', (t) =>
+  verifyBeside(t, { dataDir: temporaryDirectory(t), postgres: null }));
+
+const skip = !isPostgresInstalled && 'SKIPPED: no PostgreSQL on this machine (apt-get install postgresql)';
+
+test('nor in PostgreSQL', { skip }, async (t) => {
+  const server = await startPostgres(['fsync=off']);
+  t.after(() => server.close());
+  await verifyBeside(t, { dataDir: temporaryDirectory(t), postgres: { url: new Secret(server.url) } });
 });

@@ -22,10 +22,12 @@ export interface PostgresToVerify {
 export async function postgresToVerify({ url, log, keys }: PostgresToVerify): Promise<VerifyStore> {
   const database = await connectToVerify(url, log);
   try {
-    // On the one connection: all that follows sees the store as it is now.
-    await database.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const { rows } = await database.query("SELECT to_regclass('portcullis.records') IS NOT NULL AS there");
     if (!(rows[0]?.['there'] as unknown)) throw new OperationError(`no audit trail in ${database.place}`);
+    // On the one connection: all that follows sees the store as it is now. Before that view is taken, its tables are held: retention
+    // drops those that it has emptied, and their rows with them, though the view has them still.
+    await database.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await database.query('LOCK TABLE portcullis.records IN ACCESS SHARE MODE');
     return storeOf(database, { url, keys });
   } catch (error) {
     await database.close();
