@@ -72,6 +72,21 @@ describe('record store', () => {
     assert.doesNotMatch(JSON.stringify(stores[0]?.prepare('SELECT * FROM records').all()), /secret-/);
   });
 
+  it('keeps a bounded number of what strangers can have stored, the newest', async () => {
+    const [pushed, people] = [open('PushedAuthorizationRequest'), open('Session')];
+    await people.upsert('signed-in', { uid: 'uid' }, 600);
+    const [db] = stores;
+    for (let count = 0; count < 1250; count += 1) {
+      clock.advance(1);
+      await pushed.upsert(`request-${count}`, { request: 'x' }, 600);
+    }
+    const kept = Number(db?.prepare('SELECT count(*) AS kept FROM records').get()?.['kept']);
+    assert.ok(kept > 1000 && kept <= 1101, `${kept}`);
+    assert.ok(await pushed.find('request-1249'));
+    assert.equal(await pushed.find('request-0'), undefined);
+    assert.ok(await people.find('signed-in'), 'nothing else makes room');
+  });
+
   it('finds nothing that has expired', async () => {
     const sessions = open('Session');
     await sessions.upsert('id', { uid: 'uid' }, 60);

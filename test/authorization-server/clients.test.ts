@@ -172,12 +172,20 @@ describe('dynamic registration', () => {
       () => 413, // the connection may be gone before the answer is read
     );
     assert.equal(endless, 413);
-    const garbage = await fetch(`${as.issuer}/register`, {
-      method: 'POST',
-      body: '{"redirect_uris":',
-      headers: { 'content-type': 'application/json' },
-    });
-    assert.equal(garbage.status, 400);
+    const nested = `${'['.repeat(5000)}${']'.repeat(5000)}`;
+    for (const body of [
+      '{"redirect_uris":',
+      `{"redirect_uris":["${redirectUri}"],"x":${nested}}`,
+      `{"redirect_uris":["${redirectUri}"],"redirect_uris":["https://evil.example/cb"]}`,
+    ]) {
+      const garbage = await fetch(`${as.issuer}/register`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json' },
+      });
+      assert.equal(garbage.status, 400, body.slice(0, 60));
+      assert.equal(((await garbage.json()) as { error: string }).error, 'invalid_client_metadata');
+    }
   });
 
   it('takes a loopback redirect on any port, and on no other host or path', async () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Clock, readJson } from '../../base/index.ts';
+import { type Clock, isRefusal } from '../../base/index.ts';
 import { addressGroup } from '../../limits/index.ts';
+import { isObject, parseJson } from '../../protocol/index.ts';
 import type { Db } from '../../store/index.ts';
 import { Throttle } from '../accounts/index.ts';
 import { endJson } from '../answers.ts';
@@ -9,6 +10,7 @@ import { redirectRule, registrationMetadata } from './metadata.ts';
 import { areAllowedRedirects } from './redirect-policy.ts';
 
 const maximumBytes = 16 * 1024;
+const maximumDepth = 16;
 const hourMs = 3_600_000;
 
 export interface RegistrationOptions {
@@ -71,13 +73,8 @@ export function createRegistrationGate(options: RegistrationOptions): Registrati
   };
 }
 
+/** One reading, and no deeper than what is made of it can be written again. */
 function parseObject(body: Buffer): Record<string, unknown> | null {
-  try {
-    const value: unknown = readJson(body.toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
+  const value = parseJson(body, maximumDepth);
+  return isRefusal(value) || !isObject(value) ? null : value;
 }

@@ -3,6 +3,7 @@ import { type Clock, readJson } from '../../base/index.ts';
 import type { Db, Row } from '../../store/index.ts';
 import { refreshGraceSeconds } from '../options.ts';
 import { type Concealment, createConcealment } from './concealment.ts';
+import { createPendingBound } from './pending.ts';
 
 /** Beyond this many repeats within the grace time it is no client's concurrency any more. */
 const graceReuses = 10;
@@ -33,13 +34,19 @@ export interface RecordStoreOptions {
 
 /** oidc-provider's storage in SQL. One adapter a kind of record; consuming is one conditional UPDATE. */
 export function createAdapterFactory(options: RecordStoreOptions): (kind: string) => Adapter {
-  const store: Store = { ...options, statements: prepare(options), concealment: createConcealment() };
+  const store: Store = {
+    ...options,
+    statements: prepare(options),
+    concealment: createConcealment(),
+    boundPending: createPendingBound(options.db),
+  };
   return (kind) => createAdapter(kind, store);
 }
 
 interface Store extends RecordStoreOptions {
   readonly statements: Statements;
   readonly concealment: Concealment;
+  readonly boundPending: (kind: string) => void;
 }
 
 type Statements = ReturnType<typeof prepare>;
@@ -72,7 +79,8 @@ function prepare({ db }: RecordStoreOptions) {
   };
 }
 
-function createAdapter(kind: string, { statements, concealment, clock, events }: Store): Adapter {
+function createAdapter(kind: string, store: Store): Adapter {
+  const { statements, concealment, clock, events } = store;
   const key = (id: string) => concealment.key(kind, id);
   const destroy = (id: string) => {
     const grant = kind === 'Grant' ? statements.find.get({ kind, id: key(id) }) : undefined;
@@ -85,6 +93,7 @@ function createAdapter(kind: string, { statements, concealment, clock, events }:
       const row = rowOf(kind, key(id), { payload: stored, expiresIn, now: clock.now() });
       if (kind === 'ReplayDetection') return once(statements.insertOnce.run(row).changes);
       statements.upsert.run(row);
+      store.boundPending(kind);
       if (kind === 'Client') statements.touchClient.run({ id, now: clock.now() });
       if (kind === 'Grant' && payload.clientId) {
         statements.touchClient.run({ id: payload.clientId, now: clock.now() });
