@@ -6,11 +6,11 @@ export type { CopyState } from './copies/copier.ts';
 export type { CopyMeans } from './copies/create.ts';
 export { type AuditTrailOptions, createAuditTrail, type OpenAuditTrail } from './create.ts';
 export type { AuditEntry } from './entry.ts';
-export { type Exporter, type ExportFormat, exporterFor, exportFormats } from './export/export.ts';
+export { type Exporter, type ExportFormat, exporterFor } from './export/export.ts';
 export { formatJsonLine, formatRecord } from './format.ts';
 export { argumentsForm, argumentsHash } from './hash.ts';
 export { auditJsonSchema } from './json-schema.ts';
-export { openAuditKeys, publicAuditKeys, readAuditKeys, rotateAuditKeys } from './keys.ts';
+export { openAuditKeys, publicAuditKeys, readAuditKeys } from './keys.ts';
 export { type Guess, type Matches, type MatchQuestion, matchArguments, rotateKeys } from './match.ts';
 export { type OpenedArguments, openArguments, recordOpening } from './open.ts';
 export { parseTime } from './period.ts';
@@ -37,9 +37,7 @@ export { type RefusedRequest, refusedRequest } from './refused-request.ts';
 export {
   type AuditResult,
   type AuditResultClass,
-  auditResultClasses,
   auditResults,
-  resultClass,
 } from './results.ts';
 export { planOld, removeOld } from './retention/once.ts';
 export type { Plan as RetentionPlan } from './retention/plan.ts';

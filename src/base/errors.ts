@@ -26,7 +26,7 @@ export interface ConfigurationFault {
   readonly hint?: string;
 }
 
-export function formatFault(fault: ConfigurationFault): string {
+function formatFault(fault: ConfigurationFault): string {
   return faultLines(fault).join('\n');
 }
 

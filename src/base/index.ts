@@ -5,7 +5,6 @@ export {
   ConfigurationError,
   type ConfigurationFault,
   faultLines,
-  formatFault,
   messageOf,
   OperationError,
 } from './errors.ts';

@@ -45,7 +45,7 @@ function judge(own: readonly Row[]): Pick<GuideItem, 'verdict' | 'because'> {
 }
 
 /** Notes say something worth knowing, and fail nothing. */
-export function isFailure({ probe, verdict }: Row): boolean {
+function isFailure({ probe, verdict }: Row): boolean {
   if (verdict.verdict !== 'fail') return false;
   return verdict.problems.some(({ severity }) => (severity ?? probe.severity) !== 'info');
 }

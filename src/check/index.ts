@@ -22,4 +22,4 @@ export { readSuppressions, type Suppression } from './suppressions.ts';
 export { ownKey } from './tokens/forge.ts';
 export { clientCredentials, type LoginOptions, logIn } from './tokens/login.ts';
 export { readTokenSet, singleToken } from './tokens/read-token-set.ts';
-export { noTokens, type TokenName, type TokenSet, tokenNames } from './tokens/token-set.ts';
+export { noTokens, type TokenName, type TokenSet } from './tokens/token-set.ts';

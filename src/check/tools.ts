@@ -85,7 +85,7 @@ export async function toolOf(context: CheckContext, kind: ToolKind): Promise<All
 }
 
 /** What hints and name say. Without hints a tool may destroy: that is the default of the specification. */
-export function kindsOf({ annotations, name }: Tool): readonly ToolKind[] {
+function kindsOf({ annotations, name }: Tool): readonly ToolKind[] {
   if (annotations['readOnlyHint'] === true) return ['reads'];
   const destroys = annotations['destructiveHint'] === true || isDestructiveName(name);
   return destroys ? ['writes', 'destroys'] : ['writes'];

@@ -41,7 +41,7 @@ export interface CommandRecord {
  * For what gives somebody something: opens the trail first.
  * @throws OperationError where it cannot be opened: then nothing must be done
  */
-export async function openRecord(recording: Recording): Promise<CommandRecord> {
+async function openRecord(recording: Recording): Promise<CommandRecord> {
   return openIn(await trailOf(recording), recording.context);
 }
 

@@ -55,7 +55,7 @@ async function open(opens: readonly Opening[], target: URL, go: Visit): Promise<
   return answer;
 }
 
-export function openingRequest(opening: Opening, target: URL): VisitRequest {
+function openingRequest(opening: Opening, target: URL): VisitRequest {
   const clientInfo = { name: 'portcullis-doctor', version: '1' };
   const prefix = 'io.modelcontextprotocol';
   const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };

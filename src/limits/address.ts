@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** Where everything is counted that has no address that can be read. */
-export const unknownAddress = 'unknown';
+const unknownAddress = 'unknown';
 
 /**
  * What an address counts as: an IPv4 address as it is, however it is written in IPv6 (mapped, `::ffff:0:0/96`, or

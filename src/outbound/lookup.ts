@@ -27,7 +27,7 @@ export function publicLookup(resolve: Resolve): LookupFunction {
 }
 
 /** Always these, whatever the name says by now. */
-export function pinnedLookup(pinned: readonly string[]): LookupFunction {
+function pinnedLookup(pinned: readonly string[]): LookupFunction {
   const addresses = pinned.map((address) => ({ address, family: isIP(address) }));
   return (hostname, options, callback) => {
     const [first] = addresses;

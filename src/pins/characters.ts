@@ -33,7 +33,7 @@ function isOrdinary(character: string, text: string, at: number): boolean {
   return (character === '\u200d' || character === '\u200c') && joining.test(before);
 }
 
-export function withoutHidden(text: string): string {
+function withoutHidden(text: string): string {
   if (plain.test(text)) return text.replace(/[\n\t\r]/g, ' ');
   return text.replace(hidden, (character) => (/[\n\t\r]/.test(character) ? ' ' : ''));
 }

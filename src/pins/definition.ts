@@ -18,7 +18,7 @@ export interface UnreadableDefinition {
 }
 
 /** Definitions larger than this are not shown to anyone: nobody reviews them. */
-export const maxDefinitionCharacters = 64 * 1024;
+const maxDefinitionCharacters = 64 * 1024;
 /** The same for one text in it. Bounds the time that looking for cues takes, too. */
 const maxTextCharacters = 16 * 1024;
 const maxDepth = 48;

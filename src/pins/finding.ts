@@ -1,5 +1,5 @@
 /** What was found in a definition, or in how it differs from the one that is pinned. Closed: the words of records and of `pins diff`. */
-export const findingKinds = [
+const findingKinds = [
   'wording', // texts for people and models, a few words
   'rewritten', // the same, more than a few
   'schema_added', // a parameter that was not there

@@ -1,6 +1,6 @@
 export { type Approval, approve } from './approve.ts';
 export { type Definition, readDefinition } from './definition.ts';
-export { type Finding, type FindingKind, findingKinds, type Grade, gradeOf } from './finding.ts';
+export { type Finding, type FindingKind, type Grade, gradeOf } from './finding.ts';
 export { gradeChange, gradeFirst } from './grade.ts';
 export { formatLock, readLock } from './lock.ts';
 export {

@@ -41,7 +41,7 @@ export function readLock(file: string): LockedPins {
   }
 }
 
-export function parseLock(text: string): LockedPins {
+function parseLock(text: string): LockedPins {
   const json = readJson(text) as Json;
   if (!isObject(json) || json['version'] !== version || !isObject(json['servers'])) {
     throw new Error(`it is no lock file of version ${version}`);

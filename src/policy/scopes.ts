@@ -3,7 +3,7 @@ export type Granted = ReadonlySet<string> | readonly string[];
 
 export const toolsRead = 'mcp:tools:read';
 export const toolsWrite = 'mcp:tools:write';
-export const toolsAdmin = 'mcp:tools:admin';
+const toolsAdmin = 'mcp:tools:admin';
 export const resourcesRead = 'mcp:resources:read';
 export const promptsRead = 'mcp:prompts:read';
 

@@ -31,7 +31,6 @@ export {
 export { isObject, parseMessage } from './parse.ts';
 export {
   type Dialect,
-  declaredVersion,
   dialectOf,
   legacyRevisions,
   metaKeys,

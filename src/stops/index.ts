@@ -2,15 +2,11 @@ export { compileStops, type Matcher, type Stoppable } from './matcher.ts';
 export { openStopFile, type StopPlace, type StopReading, stopsFile } from './place.ts';
 export { sharedStops } from './shared.ts';
 export {
-  describeTarget,
   isSameTarget,
   longestName,
-  longestReason,
   mostStops,
-  readStop,
   type Stop,
   type StopKind,
   type StopTarget,
-  stopKinds,
 } from './stop.ts';
 export { openStops, type StopChange, type Stops } from './stops.ts';

@@ -28,18 +28,12 @@ export interface Stop extends StopTarget {
 }
 
 export const longestName = 2_048;
-export const longestReason = 500;
 /** So many may be in force: each call is compared with them. */
 export const mostStops = 1_000;
 
 /** Whether two stops are aimed at the same. */
 export function isSameTarget(a: StopTarget, b: StopTarget): boolean {
   return a.kind === b.kind && a.name === b.name && a.server === b.server && a.issuer === b.issuer;
-}
-
-/** `tool delete_* of server notes`. */
-export function describeTarget({ kind, name, server, issuer }: StopTarget): string {
-  return `${kind} ${name}${server === null ? '' : ` of server ${server}`}${issuer === null ? '' : ` of issuer ${issuer}`}`;
 }
 
 /**

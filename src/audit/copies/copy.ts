@@ -24,7 +24,7 @@ export interface CopyTarget {
   close(): Promise<void>;
 }
 
-export const copyKinds = ['file', 'stdout', 'otlp', 'webhook'] as const;
+const copyKinds = ['file', 'stdout', 'otlp', 'webhook'] as const;
 export type CopyKind = (typeof copyKinds)[number];
 
 /** What the place will never take: trying again would hold up all that follow. */

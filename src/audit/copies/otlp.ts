@@ -33,7 +33,7 @@ export function otlpCopy(options: OtlpCopyOptions): CopyTarget {
   };
 }
 
-export function logsUrl(configured: string): string {
+function logsUrl(configured: string): string {
   const url = new URL(configured);
   if (url.pathname === '/') url.pathname = '/v1/logs';
   return url.href;

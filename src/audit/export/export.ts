@@ -6,7 +6,7 @@ import { csvHeader, csvOf } from './csv.ts';
 import { ecsOf } from './ecs.ts';
 import { ocsfOf } from './ocsf.ts';
 
-export const exportFormats = ['jsonl', 'ocsf', 'ecs', 'csv'] as const;
+const exportFormats = ['jsonl', 'ocsf', 'ecs', 'csv'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
 export interface Exporter {

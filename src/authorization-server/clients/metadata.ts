@@ -46,7 +46,7 @@ export const redirectRule =
   'redirect_uris must be https, http on a loopback address, or a known application scheme';
 
 /** OpenID Connect Registration section 2: a web client's codes go to https alone, and the URI must match exactly. */
-export const webRule = 'redirect_uris of application_type web must be https';
+const webRule = 'redirect_uris of application_type web must be https';
 
 function isWeb(uri: string): boolean {
   return redirectTarget(uri, [])?.kind === 'web';

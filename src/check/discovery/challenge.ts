@@ -7,7 +7,7 @@ export interface Challenge {
 const longest = 16_384;
 
 /** @param header attacker-controlled. @returns null where it does not follow the grammar */
-export function readChallenges(header: string): Challenge[] | null {
+function readChallenges(header: string): Challenge[] | null {
   if (header.length > longest) return null;
   const found: { scheme: string; parameters: Map<string, string> }[] = [];
   // One token, then either `=` and a value, or (a scheme) a blank or the end.

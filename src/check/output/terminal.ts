@@ -59,7 +59,7 @@ function linesOfFinding<Line>(finding: Finding, style: Style<Line>): (string | L
   ];
 }
 
-export function remedyLines(remedy: Remedy): string[] {
+function remedyLines(remedy: Remedy): string[] {
   return remedyParts(remedy).flatMap(([label, text], at) =>
     labelled(at === 0 ? '  do' : '', label === '' ? text : `${label}: ${text}`, 10),
   );

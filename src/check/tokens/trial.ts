@@ -48,7 +48,7 @@ function isLetIn(exchange: Exchange): boolean {
 }
 
 /** The request for trials, unless a trial would show nothing. */
-export async function trialRequest(context: CheckContext): Promise<McpRequest | Verdict> {
+async function trialRequest(context: CheckContext): Promise<McpRequest | Verdict> {
   const request = await context.once(guarded);
   if (request === null) return notTested('nothing here asks for a token, see A01');
   if (await context.once(takesAnything)) return notTested('any word is taken as a token, see T01');
@@ -60,7 +60,7 @@ export function isRequest(value: McpRequest | Verdict): value is McpRequest {
 }
 
 /** Whether a word that is no token at all is accepted. Then nothing can be learnt from a forged one. */
-export async function takesAnything(context: CheckContext): Promise<boolean> {
+async function takesAnything(context: CheckContext): Promise<boolean> {
   const request = await context.once(guarded);
   if (request === null) return false;
   return (await tryToken(context, forged('portcullis-check'), request)).kind === 'accepted';

@@ -126,10 +126,12 @@ function targetOf(given: Given, { self }: CommandContext, verb: string): StopTar
   return { kind, name, server, issuer };
 }
 
+const longestReason = 500;
+
 function reasonOf(given: Given): string | null {
   const reason = given.text('reason') ?? null;
-  if (reason !== null && reason.length > 500)
-    throw new UsageError('--reason is too long', 'use 500 characters at most');
+  if (reason !== null && reason.length > longestReason)
+    throw new UsageError('--reason is too long', `use ${longestReason} characters at most`);
   return reason;
 }
 

@@ -4,7 +4,7 @@ import type { Json } from '../../protocol/index.ts';
  * Steps that one check may take: a schema node at a value, a character of a text that is looked through. Some tens of milliseconds. What
  * an upstream's schema multiplies, or a caller's value, ends here.
  */
-export const maxSteps = 500_000;
+const maxSteps = 500_000;
 const maxDepth = 400;
 
 export class TooCostly extends Error {

@@ -26,7 +26,7 @@ interface Key {
 }
 
 /** 32 bytes in base64, or null. */
-export function vaultKeyBytes(text: string): Buffer | null {
+function vaultKeyBytes(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64');
   return /^[A-Za-z0-9+/]{43}=$/.test(text) && bytes.length === keyLength ? bytes : null;
 }

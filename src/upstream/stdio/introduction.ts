@@ -7,7 +7,7 @@ import { latestLegacyRevision, legacyRevisions, metaKeys, modernRevision } from 
 const tasksExtension = 'io.modelcontextprotocol/tasks';
 
 /** What a child offers, without what a shared child cannot offer to one caller alone: its log and its tasks. */
-export function offeredCapabilities(peer: Peer, shared: boolean): JsonObject {
+function offeredCapabilities(peer: Peer, shared: boolean): JsonObject {
   return shared ? withoutPersonal(peer.capabilities) : { ...peer.capabilities };
 }
 
@@ -28,7 +28,7 @@ export function initializeResult(peer: Peer, requested: unknown, shared: boolean
 }
 
 /** 2025-11-25 basic/lifecycle, section Version Negotiation. */
-export function negotiate(requested: unknown): string {
+function negotiate(requested: unknown): string {
   const known = typeof requested === 'string' && legacyRevisions.includes(requested);
   return known ? requested : latestLegacyRevision;
 }

@@ -16,11 +16,6 @@ export function forgetGroup(pid: number): void {
   if (live.size === 0) process.off('exit', killAll);
 }
 
-/** Children that were started and whose group is not known to be gone. */
-export function trackedGroups(): number {
-  return live.size;
-}
-
 /**
  * Sends a signal to a whole group; 0 only asks whether it has members.
  * @returns false where nobody is left

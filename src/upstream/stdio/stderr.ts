@@ -13,7 +13,7 @@ const escapeSequences =
   /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~])/g;
 
 /** A line of a child as it is logged: colours and the like are left out, what is left is made neutral. */
-export function loggedLine(text: string): string {
+function loggedLine(text: string): string {
   return neutralLine(text.replace(escapeSequences, '').replaceAll('\t', ' '));
 }
 
