@@ -78,10 +78,10 @@ describe('PostgreSQL', { skip }, () => {
     const second = entryOf(writer, 2, first.hash);
     await assert.rejects(old.append([second]), /does not end where this append begins/);
     await old.append([first]);
-    assert.deepEqual(await young.open(), { position: 1, hash: first.hash });
+    assert.deepEqual(await young.open(), { position: 1, hash: first.hash, others: [] });
     await assert.rejects(old.append([second]), /another connection has it/);
     await young.append([second]);
-    assert.deepEqual(await young.open(), { position: 2, hash: second.hash });
+    assert.deepEqual(await young.open(), { position: 2, hash: second.hash, others: [] });
     await Promise.all([old.close(), young.close()]);
   });
 
