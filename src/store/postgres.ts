@@ -99,6 +99,8 @@ function settingsOf({ readOnly = false, isHeld = false, schema }: PostgresOption
     'jit=off',
     'bytea_output=hex',
     'extra_float_digits=1',
+    'DateStyle=ISO',
+    'standard_conforming_strings=on',
   ];
   // What is read in pages has an index in its order; without statistics PostgreSQL would rather sort all of it, for each page.
   if (readOnly) settings.push('default_transaction_read_only=on', 'enable_sort=off');

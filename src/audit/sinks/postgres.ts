@@ -39,6 +39,7 @@ export function postgresSink(options: PostgresSinkOptions): AuditSink {
       const { url, log, patienceMs = 15_000 } = options;
       const database = await connectPostgres({ url, log, connections: 2, statementMs: patienceMs });
       try {
+        await refuseEncoding(database);
         await migratePostgres(database, pgAuditMigrations);
         const { chain, ...head } = await takeChain(database, options.writer);
         const presence = new Presence({ url, log, writer: chain.writer });
@@ -58,6 +59,16 @@ export function postgresSink(options: PostgresSinkOptions): AuditSink {
     },
     close,
   };
+}
+
+/** Anybody can have a name, or name a tool, in any script: where one cannot be written, all calls that come after it are refused. */
+async function refuseEncoding({ query, place }: Postgres): Promise<void> {
+  const { rows } = await query("SELECT current_setting('server_encoding') AS encoding");
+  const encoding = String(rows[0]?.['encoding']);
+  if (encoding === 'UTF8') return;
+  throw new OperationError(
+    `${place} is in ${encoding}, which cannot hold every name: make it with ENCODING 'UTF8' TEMPLATE template0`,
+  );
 }
 
 /** As many are read through by each query, in about 20 ms. */
