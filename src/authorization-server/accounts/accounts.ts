@@ -201,7 +201,7 @@ function normalName(name: string): string {
 
 function requireAccount(row: Row | undefined, name: string): Account {
   if (row !== undefined) return accountOf(row);
-  throw new OperationError(`there is no account named ${name}`, { hint: 'portcullis users list' });
+  throw new OperationError(`there is no account named ${name}`, { hint: 'see portcullis users list' });
 }
 
 function optionalAccount(row: Row | undefined): Account | undefined {

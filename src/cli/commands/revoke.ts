@@ -176,7 +176,7 @@ function counted(count: number): string {
 function accountOf(grants: Grants, name: string): string {
   const id = grants.accountId(name);
   if (id === undefined)
-    throw new OperationError('there is no such account', { hint: 'portcullis users list' });
+    throw new OperationError('there is no such account', { hint: 'see portcullis users list' });
   return id;
 }
 

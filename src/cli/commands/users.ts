@@ -60,8 +60,8 @@ export const usersList: CommandBody = {
       if (json) output.json({ users: shown });
       else if (shown.length === 0) output.line('Nobody can sign in yet.');
       else
-        for (const { name, role, created } of shown)
-          output.line(`${name.padEnd(24)}  ${role.padEnd(5)}  ${created}`);
+        for (const { id, name, role, created } of shown)
+          output.line(`${name.padEnd(24)}  ${role.padEnd(5)}  ${created}  ${id}`);
     });
   },
 };
