@@ -124,15 +124,3 @@ test('after close intents are refused and outcomes do no harm', async (t) => {
   await trail.flush();
   await trail.close();
 });
-
-test('throughput of 100,000 records (printed, not judged)', async (t) => {
-  const trail = await openTrailFor(t, temporaryDirectory(t), { closeWithinMs: 60_000 });
-  const total = 100_000;
-  const start = systemClock.monotonic();
-  for (let index = 0; index < total; index += 1_000) {
-    for (let inner = 0; inner < 1_000; inner += 1) trail.outcome(record({ subject: `user-${inner}` }));
-    await trail.flush();
-  }
-  const seconds = (systemClock.monotonic() - start) / 1_000;
-  t.diagnostic(`${Math.round(total / seconds)} records/s durable, in commits of up to 1,000`);
-});

@@ -41,7 +41,9 @@ describe('docs/configuration.md', () => {
 
   it('has YAML that is fine', async (t) => {
     const cwd = home(t);
-    for (const [, yaml = ''] of page('configuration.md').matchAll(/^```yaml\n(.*?)^```/gms)) {
+    const blocks = [...page('configuration.md').matchAll(/^```yaml\n(.*?)^```/gms)];
+    assert.ok(blocks.length > 0);
+    for (const [, yaml = ''] of blocks) {
       writeFileSync(join(cwd, 'portcullis.yaml'), yaml);
       await inspectConfig({ file: 'portcullis.yaml', cwd });
     }
