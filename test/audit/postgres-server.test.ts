@@ -11,7 +11,9 @@ import {
   queryEntries,
   verifyAudit,
 } from '../../src/audit/index.ts';
+import { pgAuditMigrations } from '../../src/audit/postgres-schema.ts';
 import { Secret, silentLog } from '../../src/base/index.ts';
+import { connectPostgres, migratePostgres } from '../../src/store/index.ts';
 import { isPostgresInstalled, type PostgresServer, startPostgres } from '../support/postgres/index.ts';
 import { intent, openTrailFor, record, temporaryDirectory, until } from './support.ts';
 
@@ -70,6 +72,34 @@ describe('PostgreSQL as somebody has set it', { skip }, () => {
       `ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'sv-SE' LOCALE 'C.UTF-8'`,
     );
     await worksAsEver(t, store);
+  });
+
+  it('several replicas bring a database of an older version up to date at the same moment', async (t) => {
+    for (let version = 0; version < pgAuditMigrations.steps.length; version += 1) {
+      const { store, sql, url } = place(t, `version${version}`);
+      const database = await connectPostgres({
+        url: new Secret(url),
+        log: silentLog,
+        connections: 1,
+        statementMs: 30_000,
+      });
+      await migratePostgres(database, {
+        ...pgAuditMigrations,
+        steps: pgAuditMigrations.steps.slice(0, version),
+      });
+      await database.close();
+      const { postgres } = store;
+      const trails = await Promise.all(
+        Array.from({ length: 3 }, () => openTrailFor(t, store.dataDir, { postgres })),
+      );
+      await Promise.all(trails.map((trail) => trail.intent(intent())));
+      await Promise.all(trails.map((trail) => trail.close()));
+      assert.equal(
+        sql("SELECT version FROM portcullis.migrations WHERE name = 'audit'"),
+        String(pgAuditMigrations.steps.length),
+      );
+      assert.deepEqual((await verifyAudit(store)).findings, []);
+    }
   });
 
   it('settings of the database and of the user change nothing', async (t) => {

@@ -1,2 +1,2 @@
 export { type Pooler, startPooler } from './pooler.ts';
-export { isPostgresInstalled, type PostgresServer, startPostgres } from './server.ts';
+export { isPostgresInstalled, type PostgresServer, type PostgresStandby, startPostgres } from './server.ts';

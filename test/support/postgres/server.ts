@@ -20,6 +20,16 @@ export interface PostgresServer {
   restart(): Promise<void>;
   /** Runs SQL as the superuser and gives what psql printed, unaligned. */
   sql(text: string, database?: string): string;
+  /** Another server that follows this one, by a copy of its files and the stream of its log. */
+  standby(): Promise<PostgresStandby>;
+  close(): Promise<void>;
+}
+
+export interface PostgresStandby {
+  readonly url: string;
+  sql(text: string): string;
+  /** It becomes a server of its own. */
+  promote(): void;
   close(): Promise<void>;
 }
 
@@ -60,7 +70,54 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C.UTF-8'],
     { ...as, stdio: 'ignore' },
   );
-  const port = await freePort();
+  const main = processOver(programs, { directory, data, as, settings, port: await freePort() });
+  await main.start();
+  return {
+    url: main.url('postgres'),
+    database(name) {
+      main.sql(`CREATE DATABASE ${name}`);
+      return main.url(name);
+    },
+    kill: main.kill,
+    async restart() {
+      await main.kill();
+      await main.start();
+    },
+    sql: main.sql,
+    async standby() {
+      const port = await freePort();
+      const copy = join(directory, `standby-${port}`);
+      execFileSync(
+        join(programs, 'pg_basebackup'),
+        ['-d', main.url('postgres'), '-D', copy, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'],
+        { ...as, stdio: 'ignore' },
+      );
+      const other = processOver(programs, { directory, data: copy, as, settings, port });
+      await other.start();
+      return {
+        url: other.url('postgres'),
+        sql: other.sql,
+        promote: () => void other.sql('SELECT pg_promote()'),
+        close: other.kill,
+      };
+    },
+    async close() {
+      await main.kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Over {
+  readonly directory: string;
+  readonly data: string;
+  readonly port: number;
+  readonly settings: readonly string[];
+  readonly as: { readonly cwd: string; readonly env: Record<string, string>; uid?: number; gid?: number };
+}
+
+/** The server over one directory of data. */
+function processOver(programs: string, { directory, data, port, settings, as }: Over) {
   const fixed = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${directory}`];
   const options = [...fixed, 'shared_buffers=64MB', ...settings].flatMap((setting) => ['-c', setting]);
   const sql = (text: string, database = 'postgres') =>
@@ -69,38 +126,24 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
       ['-X', '-A', '-t', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '-d', database, '-c', text],
       { ...as, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
     ).trim();
-  const start = async (): Promise<ChildProcess> => {
-    // A group of its own, so that a kill reaches every process of it.
-    const child = spawn(join(programs, 'postgres'), ['-D', data, ...options], {
-      ...as,
-      stdio: 'ignore',
-      detached: true,
-    });
-    await answering(child, () => sql('SELECT 1'));
-    return child;
-  };
-  let child = await start();
-  const kill = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    for (const pid of [...childrenOf(child.pid), child.pid]) if (pid !== undefined) killQuietly(pid);
-    await ended;
-  };
+  let child: ChildProcess | null = null;
   return {
-    url: `postgres://postgres:none@127.0.0.1:${port}/postgres`,
-    database(name) {
-      sql(`CREATE DATABASE ${name}`);
-      return `postgres://postgres:none@127.0.0.1:${port}/${name}`;
-    },
-    kill,
-    async restart() {
-      await kill();
-      child = await start();
-    },
     sql,
-    async close() {
-      await kill();
-      rmSync(directory, { recursive: true, force: true });
+    url: (database: string) => `postgres://postgres:none@127.0.0.1:${port}/${database}`,
+    async start() {
+      // A group of its own, so that a kill reaches every process of it.
+      child = spawn(join(programs, 'postgres'), ['-D', data, ...options], {
+        ...as,
+        stdio: 'ignore',
+        detached: true,
+      });
+      await answering(child, () => sql('SELECT 1'));
+    },
+    async kill() {
+      if (!child || child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      for (const pid of [...childrenOf(child.pid), child.pid]) if (pid !== undefined) killQuietly(pid);
+      await ended;
     },
   };
 }
