@@ -33,7 +33,7 @@ async function twoRuns(t: TestContext, calls = 6, more: Partial<AuditTrailOption
 
 /** Statements of somebody who owns the file: guards are dropped first, and put back after. */
 function tamper(dataDir: string, work: (db: DatabaseSync) => void): void {
-  const db = new DatabaseSync(auditFile(dataDir));
+  const db = new DatabaseSync(auditFile(dataDir), { defensive: false });
   const guards = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all();
   for (const { name } of guards) db.exec(`DROP TRIGGER ${String(name)}`);
   work(db);
@@ -96,6 +96,21 @@ const attacks: Readonly<Record<string, { sql: string; kind: string }>> = {
   'an index that hides rows': {
     sql: "DROP INDEX records_event; CREATE INDEX records_event ON records (event, timestamp, seq) WHERE phase <> 'intent' AND event IS NOT NULL AND event <> 'x'",
     kind: 'schema',
+  },
+  'a trigger by a name like those of SQLite': {
+    sql: 'CREATE TRIGGER sqlitex AFTER INSERT ON records BEGIN DELETE FROM open_calls; END',
+    kind: 'schema',
+  },
+  'a trigger by a name of SQLite itself': {
+    sql: `PRAGMA writable_schema = ON;
+      INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql) VALUES ('trigger', 'sqlite_x', 'records', 0,
+        'CREATE TRIGGER sqlite_x AFTER INSERT ON records BEGIN DELETE FROM open_calls; END');
+      PRAGMA writable_schema = OFF`,
+    kind: 'schema',
+  },
+  'a removal that the next start would go on with': {
+    sql: 'INSERT INTO removals (writer, through, hash) SELECT writer, position, hash FROM records WHERE seq = 4',
+    kind: 'index',
   },
   'a column that hides a row': {
     sql: "UPDATE records SET event = 'nothing.of_note' WHERE event = 'audit.checkpoint'",

@@ -1,6 +1,7 @@
 import type { PgQueries } from '../../store/index.ts';
 import { hexOf } from '../entry-text.ts';
 import type { ChainCheck } from './chains.ts';
+import { compareReleased, releasedSql } from './released.ts';
 
 /**
  * What is kept beside the entries, and can be made anew from them: where each chain ends, which `audit tail` goes by, and the
@@ -9,6 +10,7 @@ import type { ChainCheck } from './chains.ts';
 export async function compareBeside({ query }: PgQueries, check: ChainCheck): Promise<void> {
   await compareHeads(query, check);
   await compareOpenCalls(query, check);
+  compareReleased((await query(releasedSql)).rows, check);
 }
 
 async function compareHeads(query: PgQueries['query'], check: ChainCheck): Promise<void> {

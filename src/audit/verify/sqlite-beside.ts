@@ -1,6 +1,7 @@
 import { messageOf } from '../../base/index.ts';
 import type { Db } from '../../store/index.ts';
 import type { ChainCheck } from './chains.ts';
+import { compareReleased, releasedSql } from './released.ts';
 
 const nowhere = { writer: null, position: null };
 const mostFaults = 20;
@@ -15,6 +16,7 @@ export function compareBeside(db: Db, check: ChainCheck, isWhole: boolean): void
       check.find('index', nowhere, `the file contradicts itself: ${fault}`);
     }
     compareOpenCalls(db, check);
+    compareReleased(db.prepare(releasedSql).all(), check);
   } catch (error) {
     check.find('unreadable', nowhere, `the store cannot be read to its end: ${messageOf(error)}`);
   }
