@@ -114,7 +114,7 @@ async function start(backend: Backend, log: Log): Promise<StartFailure | null> {
   try {
     await backend.upstream.start();
     const tools = await backend.catalog.refresh();
-    if (tools === null) return { server: name, detail: 'its tool list cannot be read' };
+    if (tools === null) return { server: name, detail: 'its tool list cannot be read; the log says why' };
     log.info({ server: name, tools }, 'the MCP server is ready');
     return null;
   } catch (error) {
