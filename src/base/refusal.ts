@@ -63,6 +63,7 @@ export const refusalCodes = [
   'arguments_invalid', // they do not fit the tool's input schema
   'arguments_unchecked', // the schema is broken, or too costly
   'unknown_tool', // also for hidden tools: alike on purpose
+  'task_unknown', // somebody else's
   'unknown_method',
   'session_unknown', // also for the session of somebody else: alike on purpose
   // the kill switch

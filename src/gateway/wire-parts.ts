@@ -5,7 +5,13 @@ import type { Config } from '../config/index.ts';
 import type { ReplayGuard } from '../identity/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
 import type { Pins } from '../pins/index.ts';
-import { CallsInFlight, createSessionSeal, OpenStreams, type SessionSeal } from '../pipeline/index.ts';
+import {
+  CallsInFlight,
+  createSessionSeal,
+  OpenStreams,
+  type SessionSeal,
+  TaskOwners,
+} from '../pipeline/index.ts';
 import type { Stops } from '../stops/index.ts';
 import type { RedisConnection } from '../store/index.ts';
 import {
@@ -42,6 +48,7 @@ export interface Parts {
   readonly watch: Watch;
   readonly telemetry: OpenTelemetry;
   readonly sessions: SessionSeal;
+  readonly tasks: TaskOwners;
   readonly streams: OpenStreams;
   readonly inFlight: CallsInFlight;
   /** What gateways on several machines share; null where there is one. */
@@ -140,6 +147,7 @@ async function openEach(
     watch,
     telemetry,
     sessions: createSessionSeal(key.derive('sessions')),
+    tasks: new TaskOwners(),
     streams: new OpenStreams(keepAliveMs),
     inFlight,
     stops,

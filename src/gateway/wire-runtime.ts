@@ -10,12 +10,25 @@ const bodyBytes = { total: 128 * 1024 * 1024, owner: 16 * 1024 * 1024 } as const
 const mostStreams = 10_000;
 
 export function runtimeOf(config: Config, parts: Parts, before: Wiring | null): Runtime {
-  const { clock, log, audit, sessions, streams, inFlight } = parts;
+  const { clock, log, audit, sessions, tasks, streams, inFlight } = parts;
   const { limits, http } = config;
   const guards = { ...guardsFor(config, before), bodies: bodiesFor(config, before) };
   const { limiter } = parts.limits;
   const telemetry = parts.telemetry.calls;
-  return { clock, log, audit, telemetry, limiter, ...guards, limits, http, sessions, streams, inFlight };
+  return {
+    clock,
+    log,
+    audit,
+    telemetry,
+    limiter,
+    ...guards,
+    limits,
+    http,
+    sessions,
+    tasks,
+    streams,
+    inFlight,
+  };
 }
 
 function bodiesFor({ http: { maxBodyBytes } }: Config, before: Wiring | null): Runtime['bodies'] {

@@ -208,6 +208,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
       return;
     }
     this.#count(sent);
+    this.#runtime.tasks.note(this.call, json);
     this.#over(endingOf(json, head.status));
     const length = sent.length === 0 ? {} : { 'content-length': String(sent.length) };
     this.#reply.start(head.status, { ...this.#headers(head), ...length });
@@ -237,7 +238,7 @@ export class Answer implements AnswerSink, OpenStream, CallInFlight {
 
   #openEvents(head: AnswerHead): void {
     this.#mode = 'events';
-    this.#relay = new EventRelay(this.call, this.#runtime.sessions.events);
+    this.#relay = new EventRelay(this.call, this.#runtime);
     this.#runtime.streams.add(this);
     this.#reply.start(head.status, { ...this.#headers(head), 'x-accel-buffering': 'no' });
   }

@@ -12,7 +12,7 @@ import {
 import type { ClearedCall } from './call.ts';
 import type { Ending } from './call-record.ts';
 import { endingOf, isResponseTo } from './ending.ts';
-import type { Seal } from './session-seal.ts';
+import type { Runtime } from './runtime.ts';
 import { viewOfMessage, viewOfToolList } from './tool-list-view.ts';
 
 const maxEventBytes = 16 * 1024 * 1024;
@@ -25,16 +25,17 @@ const nothing = Buffer.alloc(0);
 export class EventRelay {
   readonly #call: ClearedCall;
   readonly #isList: boolean;
+  readonly #tasks: Runtime['tasks'];
   readonly #sealed: (id: string) => string;
   #splitter: EventSplitter | null = new EventSplitter(maxEventBytes);
   #ending: Ending | null = null;
   #begun = false;
 
-  /** @param ids ties the ids of events to the caller, who may come back with one */
-  constructor(call: ClearedCall, ids: Seal) {
+  constructor(call: ClearedCall, { sessions, tasks }: Pick<Runtime, 'sessions' | 'tasks'>) {
     this.#call = call;
+    this.#tasks = tasks;
     const owner = { server: call.server.name, principal: call.principal.key };
-    this.#sealed = (id) => ids.seal(owner, id);
+    this.#sealed = (id) => sessions.events.seal(owner, id); // the caller may come back with one
     this.#isList = call.operation.kind === 'tools';
   }
 
@@ -81,13 +82,18 @@ export class EventRelay {
     return splitter.rest();
   }
 
+  #answered(json: Json | undefined): void {
+    this.#ending ??= endingOf(json, 200);
+    this.#tasks.note(this.#call, json);
+  }
+
   #viewOf(received: Buffer): Buffer | null {
     const event = this.#call.era === 'legacy' ? withEventIds(received, this.#sealed) : received;
     const data = eventData(event);
     if (data === null || data === '') return event;
     const json = parseUpstreamJson(data);
     if (isToolsChanged(json)) this.#call.server.catalog.changed();
-    if (isResponseTo(this.#call.message, json)) this.#ending ??= endingOf(json, 200);
+    if (isResponseTo(this.#call.message, json)) this.#answered(json);
     if (json === undefined) return this.#isList ? null : event;
     const view = this.#isList ? viewOfToolList(json, this.#call) : viewOfMessage(json, this.#call);
     if (view === json) return event;

@@ -8,7 +8,7 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 
 /**
  * Every method that a client may send, in any revision. What is not here is refused: `tasks/list` too, because the upstream sees
- * all callers as one and would list everybody's. A task is reached by its id alone, which only its owner was told.
+ * all callers as one and would list everybody's. A task is reached by its id, by whom it was told to: `task-owners.ts`.
  */
 const requests: Readonly<Record<string, Reader>> = {
   initialize: () => session,

@@ -64,6 +64,7 @@ const shapes: Readonly<Record<RefusalCode, Shape>> = {
   unknown_tool: { status: 200, code: invalidParams },
   unknown_method: { status: 404, code: methodNotFound },
   session_unknown: { status: 404, code: invalidRequest },
+  task_unknown: { status: 200, code: invalidParams },
   stopped: own(403),
   stops_unavailable: own(503),
   limit_client: own(429),

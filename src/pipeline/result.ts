@@ -40,6 +40,7 @@ const results: Readonly<Record<RefusalCode, AuditResult>> = {
   unknown_tool: 'denied_policy',
   unknown_method: 'denied_policy',
   session_unknown: 'denied_auth',
+  task_unknown: 'denied_auth',
   stopped: 'denied_policy',
   stops_unavailable: 'error',
   limit_client: 'denied_rate',

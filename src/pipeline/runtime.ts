@@ -12,6 +12,7 @@ import type { BodyBudget } from './body-budget.ts';
 import type { CallsInFlight } from './calls-in-flight.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { SessionSeal } from './session-seal.ts';
+import type { TaskOwners } from './task-owners.ts';
 
 /**
  * Everything that follows from the configuration, compiled at load and immutable. A request takes the reference once; a reload
@@ -34,6 +35,7 @@ export interface Runtime {
   readonly limits: LimitsConfig;
   readonly http: HttpConfig;
   readonly sessions: SessionSeal;
+  readonly tasks: TaskOwners;
   readonly streams: OpenStreams;
   readonly inFlight: CallsInFlight;
 }

@@ -13,6 +13,7 @@ type Denied = Extract<Decision, { allow: false }>;
 export async function authorize(call: IdentifiedCall, runtime: Runtime): Promise<AuthorizedCall | Refusal> {
   const opened = openSession(call, runtime);
   if (isRefusal(opened)) return opened;
+  if (runtime.tasks.isForeign(call)) return refuse('task_unknown', 'Task not found');
   const { operation, server, principal } = call;
   const facts = operation.kind === 'tool' ? await server.catalog.find(operation.name) : null;
   const decision = server.policy.decide(operation, facts, askingOf(call));

@@ -178,6 +178,13 @@ export const refusalTable: Readonly<Record<RefusalCode, Row>> = {
       token: await world.token(),
       message: { method: 'tools/destroy', params: { secret: world.canaries.make('params') } },
     }),
+  task_unknown: async (world) => {
+    await world.send({ token: await world.token(), tool: 'task' });
+    await world.send({
+      token: await world.token(),
+      message: { method: 'tasks/get', params: { taskId: 'task-1', secret: world.canaries.make('params') } },
+    });
+  },
   session_unknown: async (world) =>
     world.send({
       token: await world.token(),

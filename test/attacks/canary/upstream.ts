@@ -24,9 +24,18 @@ export async function startScriptedUpstream(): Promise<ScriptedUpstream> {
   const requests: ScriptedUpstream['requests'] = [];
   let drifted = false;
   const tools = () => [
-    ...['good', 'status', 'garbage', 'slow', 'rpc_error', 'tool_error', 'limited', 'confirmed', 'stream'].map(
-      (name) => ({ name, inputSchema: object, annotations: readOnly }),
-    ),
+    ...[
+      'good',
+      'task',
+      'status',
+      'garbage',
+      'slow',
+      'rpc_error',
+      'tool_error',
+      'limited',
+      'confirmed',
+      'stream',
+    ].map((name) => ({ name, inputSchema: object, annotations: readOnly })),
     ...['stopped', 'loose', 'undecided', 'writes'].map((name) => ({ name, inputSchema: object })),
     {
       name: 'strict',
@@ -96,6 +105,9 @@ function answerCall({ message, text, request, response }: Exchange): void {
       return;
     case 'garbage':
       response.writeHead(200, { 'content-type': 'application/json' }).end(`{"oops": ${quoted}`);
+      return;
+    case 'task':
+      json(response, { jsonrpc: '2.0', id, result: { task: { taskId: 'task-1', status: 'working' } } });
       return;
     case 'rpc_error':
       json(response, { jsonrpc: '2.0', id, error: { code: -32000, message: quoted } });
