@@ -120,6 +120,14 @@ export const pgGuards: readonly {
   { table: 'removals', name: 'removals_no_change', type: 27, body: bodies.refuse_change },
 ];
 
+/** Those of the functions that run in the owner's name, by name. */
+export const pgOwnersFunctions: ReadonlyMap<string, string> = new Map(
+  (['summarise', 'prepare', 'may_go_before', 'release', 'remove_some', 'drop_empty'] as const).map((name) => [
+    name,
+    bodies[name],
+  ]),
+);
+
 /** Of `records`, and each partition has its own of each. */
 export const pgIndexes = [
   'records_writer_position_at_key',

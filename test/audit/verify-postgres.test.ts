@@ -111,6 +111,12 @@ describe('the trail in PostgreSQL', { skip }, () => {
       $$ BEGIN RETURN OLD; END $$`,
     'a guard of one partition that is switched off': `DO $$ BEGIN EXECUTE format('ALTER TABLE portcullis.%I DISABLE TRIGGER records_no_delete',
       (SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'portcullis.records'::regclass LIMIT 1)); END $$`,
+    'a function of the owner that lets everything go': `CREATE OR REPLACE FUNCTION portcullis.may_go_before() RETURNS timestamptz
+      LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$ SELECT 'infinity'::timestamptz $$`,
+    'a function of the owner that looks for names elsewhere':
+      'ALTER FUNCTION portcullis.release SET search_path = public',
+    'a function of the owner that was added': `CREATE FUNCTION portcullis.release(boolean) RETURNS void LANGUAGE sql SECURITY DEFINER
+      AS $$ DELETE FROM portcullis.records $$`,
     'a trigger that was added': `CREATE FUNCTION portcullis.drop_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
       CREATE TRIGGER a BEFORE INSERT ON portcullis.records FOR EACH ROW EXECUTE FUNCTION portcullis.drop_it()`,
   };

@@ -1,5 +1,5 @@
 import type { PgQueries, Row } from '../../store/index.ts';
-import { pgGuards, pgIndexes } from '../postgres-schema.ts';
+import { pgGuards, pgIndexes, pgOwnersFunctions } from '../postgres-schema.ts';
 
 type Query = PgQueries['query'];
 
@@ -11,6 +11,7 @@ export async function schemaFaults({ query }: PgQueries): Promise<string[]> {
   return [
     ...(await tableFaults(query)),
     ...(await guardFaults(query)),
+    ...(await functionFaults(query)),
     ...(await partitionFaults(query)),
     ...(await indexFaults(query)),
     ...(await hiddenEntries(query)),
@@ -57,6 +58,22 @@ async function guardFaults(query: Query): Promise<string[]> {
     (name) => !pgGuards.some((guard) => `${guard.table}.${guard.name}` === name),
   );
   return [...faults, ...added.map((name) => `trigger ${name} of the database was added`)];
+}
+
+/** What runs in the owner's name decides what may go: as it was made, and led by no names of a caller's. */
+async function functionFaults(query: Query): Promise<string[]> {
+  const { rows } = await query(
+    `SELECT proname AS name, prosrc AS body, prosecdef AS definer, coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false) AS pinned
+     FROM pg_proc WHERE pronamespace = 'portcullis'::regnamespace`,
+  );
+  return rows.flatMap((row) => {
+    const name = String(row['name']);
+    const body = pgOwnersFunctions.get(name);
+    const [definer, pinned] = [row['definer'] as unknown, row['pinned'] as unknown];
+    if (body === undefined) return definer ? [`function ${name} of the database was added`] : [];
+    const isAsMade = definer && pinned && String(row['body']).trim() === body.trim();
+    return isAsMade ? [] : [`function ${name} of the database was changed`];
+  });
 }
 
 /** A partition has its own copy of each row trigger, which can be taken away or switched off by itself. */

@@ -15,7 +15,7 @@ export const auditVerify: CommandBody = {
     checkpoint: { value: 'FILE', multiple: true, help: 'checkpoints that were saved elsewhere' },
     key: { value: 'FILE', help: 'public keys that were saved elsewhere, one a line' },
     'whole-index': {
-      help: "compares all of PostgreSQL's index of values, not 64 places of it: this takes long",
+      help: "compares all of PostgreSQL's index of values, not 16 places of it: this takes long",
     },
     ...dataOptions,
   },
