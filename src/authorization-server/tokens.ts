@@ -35,6 +35,8 @@ export function answerForAccessTokens(provider: Provider, parts: TokenParts): vo
     const token = await verifyOwn(String(oidc.params?.['token']), parts);
     // Somebody else's token is answered like one that does not exist (RFC 7009 section 2.1, RFC 7662 section 4).
     const own = token?.client_id === clientId ? token : null;
+    // Whoever shows one all the same has got it from somewhere.
+    if (token !== null && own === null) auditForeign(ctx as KoaContextWithOIDC, { clientId, token, parts });
     ctx.status = 200;
     if (oidc.route === 'introspection') {
       ctx.body = own === null || isEnded(own, parts) ? { active: false } : introspection(own);
@@ -43,6 +45,15 @@ export function answerForAccessTokens(provider: Provider, parts: TokenParts): vo
     ctx.body = '';
     if (own !== null) revokeAccessToken(own, parts, parts.addresses.get(ctx.req) ?? null);
   });
+}
+
+function auditForeign(
+  { req, oidc }: KoaContextWithOIDC,
+  { clientId, token, parts }: { clientId: string; token: AccessToken; parts: TokenParts },
+): void {
+  const event = oidc.route === 'introspection' ? 'introspection.refused' : 'revocation.refused';
+  const address = parts.addresses.get(req) ?? null;
+  parts.audit(event, { client_id: clientId, address, data: { reason: 'other_client', jti: token.jti } });
 }
 
 export type AccessToken = JWTPayload & { jti: string; sub: string; exp: number; client_id: string };

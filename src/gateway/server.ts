@@ -74,7 +74,7 @@ export function refuseMalformed(server: Listening['server'], refusals: Refusals)
 
 /** Nobody is left to be refused anything, or nothing was ever asked: a client's spare connection. */
 function isGone(code: string, socket: Socket): boolean {
-  return code === 'ECONNRESET' || socket.bytesRead === 0;
+  return code === 'ECONNRESET' || (code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0);
 }
 
 const addressOf = (socket: Socket): string => plain(socket.remoteAddress ?? '');
@@ -104,7 +104,8 @@ const statusOf: Readonly<Record<string, string>> = {
 
 /** The parser gave up: what came has no one reading as HTTP. The answer is the same shape as any other refusal. */
 function refuseConnection(code: string, socket: Socket): void {
-  if (!socket.writable) {
+  // A handshake that failed has read nothing, and no answer could be read.
+  if (!socket.writable || socket.bytesRead === 0) {
     socket.destroy();
     return;
   }

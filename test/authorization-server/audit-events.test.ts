@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { decodeJwt } from 'jose';
 import { type AuditEvent, queryAudit, type StoredEvent } from '../../src/audit/index.ts';
 import { home, run } from '../cli/support/run.ts';
 import {
@@ -202,6 +203,23 @@ describe('events of the authorization server', () => {
     assert.equal(revoked?.data?.['grant_id'], reused?.data?.['grant_id']);
     assert.equal(revoked?.client_id, client_id);
     assert.ok(revoked?.subject);
+  });
+
+  it('tell of a client that shows the access token of another', async () => {
+    const [{ client_id: owner }, { client_id: thief }] = [await register(as), await register(as)];
+    const { access_token } = await obtainToken(as, owner);
+    const seen = look();
+    for (const path of ['/introspect', '/revoke']) {
+      const body = new URLSearchParams({ client_id: thief, token: access_token });
+      assert.equal((await fetch(as.issuer + path, { method: 'POST', body })).status, 200);
+    }
+    const events = seen('introspection.refused', 'revocation.refused', 'token.revoked');
+    assert.deepEqual(
+      events.map(({ event, client_id, data }) => [event, client_id, data]),
+      ['introspection.refused', 'revocation.refused'].map((event) => {
+        return [event, thief, { reason: 'other_client', jti: decodeJwt(access_token).jti }];
+      }),
+    );
   });
 
   it('tell a refresh and a revocation by whoever holds the token', async () => {

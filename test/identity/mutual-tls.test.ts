@@ -3,14 +3,16 @@ import { execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import { queryAudit } from '../../src/audit/index.ts';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type Gateway, startGateway } from '../../src/gateway/index.ts';
-import { freePort } from '../gateway/support.ts';
+import { freePort, until } from '../gateway/support.ts';
 import { startIssuer, type TestIssuer } from './issuer.ts';
 
 // A real handshake: certificates of openssl, the gateway as `serve` runs it, node:https as the client.
@@ -145,5 +147,19 @@ describe('tokens that are bound to a certificate', () => {
       assert.equal(await ask(token, agent), 502, String(name));
       agent.destroy();
     }
+  });
+});
+
+describe('a handshake that fails', () => {
+  it('is on record, with the address', async () => {
+    const socket = connect(port, '127.0.0.1', () => socket.end('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.once('close', resolve));
+    await until(() => {
+      const [event] = queryAudit(at('data'), { event: 'http.malformed', events: true });
+      assert.ok(event?.phase === 'event');
+      assert.equal(event.address, '127.0.0.1');
+      assert.match(String(event.data['code']), /SSL/);
+    });
   });
 });
