@@ -103,7 +103,7 @@ export function answerTo(refusal: Refusal, call: ReceivedCall & Partial<ParsedCa
   if (status === 503) headers['retry-after'] ??= '5';
   if (status === 405)
     headers['allow'] = call.request.headers.get('mcp-protocol-version') ? 'POST' : 'POST, GET, DELETE';
-  const error: JsonObject = { code, message: refusal.message, data: dataOf(refusal) };
+  const error: JsonObject = { code, message: publicMessage(refusal), data: dataOf(refusal) };
   const body = encode({ jsonrpc: '2.0', ...idOf(call.message), error });
   return { status, headers, body, rpcCode: code };
 }
@@ -163,12 +163,17 @@ function reasonOf({ code, message }: Refusal): Pick<Challenge, 'error' | 'descri
   }
 }
 
+/** Reasons about tokens stay in the record: which check failed is of use to an attacker only. */
+const isAboutToken = (code: RefusalCode): boolean => code.startsWith('token_') && code !== 'token_missing';
+
+/** What is wrong with the header itself is said: nothing of a token has been looked at then. */
+function publicMessage({ code, message }: Refusal): string {
+  return isAboutToken(code) && code !== 'token_malformed' ? 'The access token is not valid' : message;
+}
+
 function dataOf(refusal: Refusal): JsonObject {
-  // Reasons about tokens stay in the record: which check failed is of use to an attacker only.
-  const reason =
-    refusal.code.startsWith('token_') && refusal.code !== 'token_missing' ? 'invalid_token' : refusal.code;
   return {
-    reason,
+    reason: isAboutToken(refusal.code) ? 'invalid_token' : refusal.code,
     ...(refusal.limit && {
       layer: refusal.limit.layer,
       retryAfterMs: refusal.limit.retryAfterMs,

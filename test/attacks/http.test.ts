@@ -312,6 +312,29 @@ describe('where a request says it comes from and goes to', () => {
     await refused({ requestLine: `POST /mcp?access_token=${token} HTTP/1.1` }, 401);
   });
 
+  it('tokens that are not good: the answer is the same, whichever check failed', async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const [head, body] = token.split('.');
+    const bad = {
+      signature: `${head}.${body}.${'A'.repeat(86)}`,
+      expired: await test.token(allScopes, { exp: now - 600 }),
+      early: await test.token(allScopes, { nbf: now + 600 }),
+      audience: await test.token(allScopes, { aud: 'https://other.example/mcp' }),
+      issuer: await test.token(allScopes, { iss: 'https://other.example' }),
+      claims: await test.token(allScopes, { sub: 7 }),
+      bound: await test.token(allScopes, { cnf: { jkt: 'A'.repeat(43) } }),
+      spelling: `${token}=`,
+    };
+    const answers = new Set<string>();
+    for (const one of Object.values(bad)) {
+      const text = await refused({ headers: { authorization: `Bearer ${one}` } }, 401);
+      answers.add(text.replace(/^(x-request-id|date): .*\r\n/gim, ''));
+    }
+    assert.equal(answers.size, 1, [...answers].join('\n'));
+    const reasons = (await test.records()).slice(-8).map(({ reason }) => reason);
+    assert.equal(new Set(reasons).size, 8, `the record tells them apart: ${reasons}`);
+  });
+
   it('other HTTP methods', async () => {
     for (const method of ['PUT', 'PATCH', 'HEAD', 'TRACE', 'PROPFIND', 'OPTIONS']) {
       await refused({ requestLine: `${method} /mcp HTTP/1.1`, body: '' }, 405);
