@@ -57,7 +57,7 @@ const bodies = {
         FROM portcullis.records JOIN portcullis.writers ON writers.id = records.writer
         WHERE writers.writer = of_writer AND position = up_to GROUP BY records.writer;
       IF NOT coalesce(one.at < before AND one.same, false) THEN
-        RAISE EXCEPTION 'the owner of the audit log lets nothing go that is younger than %, or not there', now() - before;
+        RAISE EXCEPTION 'the owner of the audit log lets nothing go that is younger than %, or not there', coalesce((SELECT least FROM portcullis.retention)::text, 'it');
       END IF;
       INSERT INTO portcullis.removals (writer, through, hash) VALUES (one.writer, up_to, its_hash) ON CONFLICT DO NOTHING;
     END`,

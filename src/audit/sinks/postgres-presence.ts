@@ -1,8 +1,11 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Log, messageOf, type Secret } from '../../base/index.ts';
 import { connectPostgres, type Postgres } from '../../store/index.ts';
 
 /** Of the advisory locks that say that a writer lives: any number that nobody else uses. The other half is the writer's number. */
 export const presenceLock = 704_602_926;
+
+const closingMs = 1_000;
 
 export interface PresenceOptions {
   readonly url: Secret;
@@ -36,11 +39,12 @@ export class Presence {
     this.#looking = this.#look();
   }
 
+  /** Waits a moment at most: a server that is silent must not hold up whoever opens the store again. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    await this.#looking;
-    await this.#database?.close();
+    const closed = this.#looking.then(() => this.#database?.close());
+    await Promise.race([closed.catch(() => {}), wait(closingMs, undefined, { ref: false })]);
   }
 
   async #look(): Promise<void> {
