@@ -68,6 +68,7 @@ export function verifiedToken(claims: Claims, rules: ClaimRules, token: string):
     tokenId: tokenIdOf(claims, token),
     grantId: (rules.grant && textIn(claims, rules.grant)) || null,
     actors,
+    ...(confirmation !== null && confirmation.certificate !== null && { byCertificate: true }),
     issuedAt: typeof issuedAt === 'number' && Number.isFinite(issuedAt) ? issuedAt : null,
     expiresAt,
     audience,

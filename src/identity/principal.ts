@@ -16,6 +16,8 @@ export interface Principal {
   readonly tokenId: string;
   /** Grant that the token came from, where its issuer says so. */
   readonly grantId: string | null;
+  /** The token is bound to the certificate of the connection that it came on (RFC 8705). */
+  readonly byCertificate?: boolean;
   /** Who acts for the subject (RFC 8693 section 4.1), nearest first; empty where nobody else does. */
   readonly actors: readonly string[];
   /** Seconds since the Unix epoch; null where the token does not say. */

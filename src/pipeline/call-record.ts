@@ -238,12 +238,16 @@ function callerDetails({ principal, request, message, body }: KnownCall, { audit
   };
 }
 
-function kindOf({ issuer, subject, clientId }: Principal, request: ReceivedCall['request']): CallDetails {
+function kindOf(
+  { issuer, subject, clientId, byCertificate = false }: Principal,
+  request: ReceivedCall['request'],
+): CallDetails {
   if (issuer === anonymousIssuer) return { principal_type: null, auth_method: null };
   if (issuer === staticKeyIssuer) return { principal_type: 'static-key', auth_method: 'static-key' };
+  const isDpop = /^dpop /i.test(request.headers.get('authorization') ?? '');
   return {
     principal_type: subject === clientId ? 'service' : 'user',
-    auth_method: /^dpop /i.test(request.headers.get('authorization') ?? '') ? 'dpop' : 'bearer',
+    auth_method: isDpop ? 'dpop' : byCertificate ? 'mtls' : 'bearer',
   };
 }
 

@@ -115,6 +115,10 @@ function client(name: string | null, more: object = {}): Agent {
   return new Agent({ rejectUnauthorized: false, ...(pair || {}), ...more });
 }
 
+/** How callers proved who they are, newest first. */
+const methodsOnRecord = () =>
+  [...queryAudit(at('data'))].map((call) => (call.phase === 'event' ? null : call.auth_method));
+
 describe('tokens that are bound to a certificate', () => {
   it('pass on the connection that showed it, the first time and when the session is resumed', async () => {
     const token = await issuer.sign({ aud: url, cnf: { 'x5t#S256': thumbprint('alice') } });
@@ -122,6 +126,7 @@ describe('tokens that are bound to a certificate', () => {
     for (let i = 0; i < 4; i++) assert.equal(await ask(token, agent), 502);
     assert.ok(resumed, 'no session was resumed');
     agent.destroy();
+    await until(() => assert.equal(methodsOnRecord().filter((method) => method === 'mtls').length, 4));
   });
 
   it('are nothing on any other', async () => {
@@ -146,6 +151,7 @@ describe('tokens that are bound to a certificate', () => {
       const agent = client(name);
       assert.equal(await ask(token, agent), 502, String(name));
       agent.destroy();
+      await until(() => assert.equal(methodsOnRecord().at(0), 'bearer'));
     }
   });
 });
