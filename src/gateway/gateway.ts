@@ -1,5 +1,6 @@
-import { type Clock, type Log, timestamp } from '../base/index.ts';
+import type { Clock, Log } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
+import { tellIn } from './events.ts';
 import { type OrphanWatch, reportOrphans } from './orphans.ts';
 import { fault, route } from './routes.ts';
 import { Running, type StartFailure } from './running.ts';
@@ -50,13 +51,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const now = { config: options.config, isStopping: false };
   const opened = await openParts(options, { config: () => now.config, isStopping: () => now.isStopping });
   const { parts, trail } = opened;
-  const { audit, clock } = parts;
+  const tell = tellIn(parts.audit, parts.clock);
   const { running, listening, orphans } = await serve(options.config, opened);
   const unwatch = [orphans.stop, ...watch(running, listening, parts)];
   const started = running.startBackends();
   running.tellStarted();
   return {
-    ...describe(running.wiring, clock),
+    ...describe(running.wiring, parts.clock),
     auditFile: trail.file,
     started,
     async reload(config) {
@@ -65,7 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     refused(faults) {
       const data = { faults: faults.length, detail: faults[0] ?? null };
-      audit.event({ timestamp: timestamp(clock.now()), event: 'config.refused', data });
+      tell('config.refused', { data });
     },
     async close() {
       if (now.isStopping) return;

@@ -1,9 +1,10 @@
 import type { AuditTrail } from '../audit/index.ts';
 import { type Denials, issuerPath, openDenials, shareDenials } from '../authorization-server/index.ts';
-import { type Clock, isRefusal, type Log, refuse, timestamp } from '../base/index.ts';
+import { type Clock, isRefusal, type Log, refuse } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Verifier } from '../identity/index.ts';
 import type { RedisConnection } from '../store/index.ts';
+import { tellIn } from './events.ts';
 
 export interface DenialParts {
   readonly audit: AuditTrail;
@@ -16,6 +17,7 @@ export interface DenialParts {
 /** The deny list of this process. As long as the process lives: a reload keeps it. */
 export function openDenyList(config: Config, parts: DenialParts): Promise<Denials> {
   const { audit, redis, clock, log, withinSeconds } = parts;
+  const tell = tellIn(audit, clock);
   return openDenials({
     dataDir: config.data,
     ownIssuer: config.auth.embedded ? config.publicUrl + issuerPath : null,
@@ -24,11 +26,7 @@ export function openDenyList(config: Config, parts: DenialParts): Promise<Denial
     clock,
     log,
     onState: (isReachable, detail) =>
-      audit.event({
-        timestamp: timestamp(clock.now()),
-        event: isReachable ? 'revocations.shared' : 'revocations.unshared',
-        data: { detail },
-      }),
+      tell(isReachable ? 'revocations.shared' : 'revocations.unshared', { data: { detail } }),
   });
 }
 

@@ -1,5 +1,5 @@
 import type { AuditTrail } from '../audit/index.ts';
-import { type Clock, type Log, timestamp } from '../base/index.ts';
+import type { Clock, Log } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import {
   createLeases,
@@ -10,6 +10,7 @@ import {
   type Limiter,
 } from '../limits/index.ts';
 import type { RedisConnection } from '../store/index.ts';
+import { tellIn } from './events.ts';
 
 export interface LimitParts {
   readonly audit: AuditTrail;
@@ -59,16 +60,17 @@ function storeEvents(
   { audit, clock, log }: LimitParts,
 ): Pick<Parameters<typeof createSharedLimiter>[0], 'onDown' | 'onRecovered'> {
   const { destructive, others } = limits.whenStoreIsDown;
-  const event = (name: string, data: Record<string, string | number>): void =>
-    audit.event({ timestamp: timestamp(clock.now()), event: name, data });
+  const tell = tellIn(audit, clock);
   return {
     onDown({ store, detail }) {
       log.error({ store, detail, destructive, others }, 'the shared counters of limits cannot be reached');
-      event('limits.store_down', { store, detail, destructive, others });
+      tell('limits.store_down', { data: { store, detail, destructive, others } });
     },
     onRecovered({ store, seconds, local, refused }) {
       log.warn({ store, seconds, local, refused }, 'the shared counters of limits are back');
-      event('limits.store_recovered', { store, seconds, calls_local: local, calls_refused: refused });
+      tell('limits.store_recovered', {
+        data: { store, seconds, calls_local: local, calls_refused: refused },
+      });
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { AuditTrail, OpenAuditTrail } from '../audit/index.ts';
 import type { Denials } from '../authorization-server/index.ts';
-import { type Clock, type Log, timestamp } from '../base/index.ts';
+import type { Clock, Log } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import type { ReplayGuard } from '../identity/index.ts';
 import { createOutbound, type Outbound } from '../outbound/index.ts';
@@ -21,6 +21,7 @@ import {
   createCredentialsSwitch,
 } from '../upstream/index.ts';
 import { configHash } from './config-hash.ts';
+import { tellIn } from './events.ts';
 import type { GatewayOptions } from './gateway.ts';
 import { masterKey } from './master-key.ts';
 import { openRedis } from './redis.ts';
@@ -120,9 +121,10 @@ async function openEach(
   const trail = await openAudit(config, { ...around, means: { outbound, writeOut } });
   const watch = createWatch(config, { ...around, trail, outbound });
   const audit = watch.trail;
+  const tell = tellIn(audit, clock);
   opened({
     close: () => {
-      if (now.isStopping()) audit.event({ timestamp: timestamp(clock.now()), event: 'gateway.stopped' });
+      if (now.isStopping()) tell('gateway.stopped');
       return audit.close();
     },
   });

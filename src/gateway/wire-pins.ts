@@ -1,8 +1,9 @@
 import type { AuditEvent, AuditTrail } from '../audit/index.ts';
-import { type Clock, type Log, messageOf, timestamp } from '../base/index.ts';
+import { type Clock, type Log, messageOf } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { createPins, openPinStore, type Pins } from '../pins/index.ts';
 import type { OpenStreams } from '../pipeline/index.ts';
+import { tellIn } from './events.ts';
 import type { Wiring } from './wire.ts';
 
 export interface PinParts {
@@ -13,11 +14,12 @@ export interface PinParts {
 
 /** What is known of tools' definitions. What is found about them is in the audit log. */
 export function openPins(config: Config, { audit, clock, log }: PinParts): Pins {
+  const tell = tellIn(audit, clock);
   return createPins({
     store: openPinStore(config.data),
     clock,
     log,
-    event: (event, data) => audit.event({ timestamp: timestamp(clock.now()), event, ...placeOf(data), data }),
+    event: (event, data) => tell(event, { ...placeOf(data), data }),
   });
 }
 
