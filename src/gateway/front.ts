@@ -16,7 +16,9 @@ const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$
 export function createFront(config: Config): Front {
   const url = new URL(config.publicUrl);
   const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
-  const hosts = new Set([url.host, ...(isLoopback ? loopbackHosts(config.listen.port) : [])]);
+  // RFC 9110 section 4.2.3: the port of the scheme may be written out.
+  const written = `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`;
+  const hosts = new Set([url.host, written, ...(isLoopback ? loopbackHosts(config.listen.port) : [])]);
   const origins = new Set([url.origin, ...config.http.allowedOrigins]);
   const isAllowedOrigin = (origin: string): boolean =>
     origins.has(origin) || (isLoopback && loopbackOrigin.test(origin));
