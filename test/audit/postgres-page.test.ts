@@ -111,6 +111,47 @@ describe('pages of the trail in PostgreSQL', { skip }, () => {
     assert.equal(first.length, 20);
   });
 
+  it('go by the index of requests for a request, and by that of events for an event, in the order that a reader is told to read', async (t) => {
+    const url = new Secret(server.database('requests'));
+    const trail = await openTrailFor(t, temporaryDirectory(t), { postgres: { url } });
+    for (let index = 0; index < 2_000; index += 1) trail.outcome(callAt(index));
+    trail.event({ timestamp: timestamp(0), event: 'token.issued', request_id: 'request-77' });
+    await trail.flush();
+    server.sql('ANALYZE portcullis.records', 'requests');
+    const options = { url, log: silentLog, connections: 1, statementMs: 30_000, schema: 'portcullis' };
+    const database = await connectPostgres({ ...options, readOnly: true });
+    t.after(() => database.close());
+    const plansOf = async (query: AuditQuery) => {
+      const plans: string[] = [];
+      const found = await database.transaction((queries) => {
+        const { run } = sourceOf({
+          ...database,
+          async query(sql: string, parameters: readonly PgValue[] = []) {
+            const { rows } = await queries.query(`EXPLAIN ${sql}`, parameters);
+            plans.push(rows.map((row) => String(row['QUERY PLAN'])).join('\n'));
+            return queries.query(sql, parameters);
+          },
+        });
+        return pageRows({ run, query, place: { last: undefined, count: 100 } }, queries.query);
+      });
+      return { count: found.length, plan: plans.at(-1) ?? '' };
+    };
+    for (const more of [
+      {},
+      { since: timestamp(Date.UTC(2026, 9)) },
+      { subject: 'person-5' },
+      { events: true },
+    ]) {
+      const { count, plan } = await plansOf({ requestId: 'request-77', ...more });
+      assert.match(plan, /request_id_idx/);
+      assert.doesNotMatch(plan, /timestamp_seq_idx/);
+      assert.equal(count, 'events' in more ? 2 : 1);
+    }
+    const { count, plan } = await plansOf({ event: 'token.issued' });
+    assert.match(plan, /event_timestamp_idx/);
+    assert.equal(count, 1);
+  });
+
   it('ask the index of values, and no other, for what is rare', async (t) => {
     const url = new Secret(server.database('plans'));
     const trail = await openTrailFor(t, temporaryDirectory(t), { postgres: { url } });

@@ -71,7 +71,12 @@ async function settledRows(reading: Reading, set: PgQueries['query']): Promise<R
   const beyond = beyondOf(query, place.last);
   const parameters = { ...filter.parameters, ...beyond.parameters };
   if (!isFoundByValue(query)) {
-    const inner = `SELECT * FROM records WHERE ${where}${beyond.sql} ${orderOf(query)} LIMIT :count`;
+    // Of one request there is little. But who reads in pages is told to sort nothing, and would walk through all of time instead.
+    const records =
+      query.requestId === undefined
+        ? 'records'
+        : '(SELECT * FROM records WHERE request_id = :requestId OFFSET 0) AS records';
+    const inner = `SELECT * FROM ${records} WHERE ${where}${beyond.sql} ${orderOf(query)} LIMIT :count`;
     return run(firstRows(inner, parameters, reading));
   }
   const near = `SELECT * FROM (${timeline(query, beyond)} LIMIT ${walked}) AS records
