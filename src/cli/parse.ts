@@ -67,7 +67,9 @@ function checkOption(token: OptionToken, { options, help, command, words }: Surr
   const spec = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
   if (spec === undefined) {
     if (command.takesRest && words.length > 0) throw missingTerminator(command, help);
-    const near = didYouMean(token.name, Object.keys(options));
+    const names = Object.keys(options);
+    const near =
+      didYouMean(token.name, names) ?? names.find((name) => name.startsWith(`${token.name}-`)) ?? null;
     // Ids are random: one in 64 begins like an option.
     const isWord = !token.rawName.startsWith('--') && command.words !== undefined;
     const otherwise = isWord
