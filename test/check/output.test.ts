@@ -139,3 +139,22 @@ describe('suppressions', () => {
     assert.deepEqual(readSuppressions(JSON.stringify([one]), ['A04']), [one]);
   });
 });
+
+describe('a server of which nothing can be tested', () => {
+  const lines = (needs: string | null): string => {
+    const verdict = { verdict: 'not-tested', because: 'it cannot be asked', needs, evidence: [] } as const;
+    const silent = { ...run, rows: [{ probe, verdict, evidence: [] }] };
+    const text = (line: string) => line;
+    const shown = reportOf(silent, { version: '1.0.0', suppressions: [] });
+    return terminalLines(shown, { strong: text, faint: text }).join('\n');
+  };
+
+  it('is told of in a few lines', () => {
+    assert.match(lines(null), /Nothing could be tested\n {2}because {2}it cannot be asked\n {2}do /);
+    assert.doesNotMatch(lines(null), /A question|Before it goes live/);
+  });
+
+  it('is told of in full where something can be given', () => {
+    assert.match(lines('--token-stdin'), /A question[\s\S]*give --token-stdin/);
+  });
+});

@@ -15,11 +15,17 @@ const longestEvidence = 14;
 export function terminalLines<Line>(report: Report, style: Style<Line>): (string | Line)[] {
   const { summary } = report;
   const suppressed = summary.suppressed > 0 ? `, ${summary.suppressed} suppressed` : '';
-  return [
+  const head = [
     style.strong(report.target),
     `${summary.passed} passed, ${summary.failed} failed, ${summary.notTested} not tested${suppressed}; ${report.requests} requests in ${report.seconds} s`,
     ...(report.incomplete === null ? [] : [`not all was asked: ${report.incomplete}`]),
     '',
+  ];
+  const isSilent =
+    summary.notTested === report.rows.length && report.rows.every(({ needs }) => needs === null);
+  if (isSilent) return [...head, ...nothing(report, style)];
+  return [
+    ...head,
     style.strong('Before it goes live'),
     ...report.guide.flatMap(({ number, text, verdict, because }) => [
       ...labelled(`${String(number).padStart(3)}  ${verdict}`, text, 15),
@@ -40,6 +46,16 @@ export function terminalLines<Line>(report: Report, style: Style<Line>): (string
       .flatMap((row) => labelled(`  ${row.id}`, row.title, 8)),
     '',
     ...wrap(`Not to be seen from outside: ${report.cannotBeSeen.join('; ')}.`, { indent: 0 }),
+  ];
+}
+
+/** A server that is not there, most likely: one reason says it, and no list of what would have been asked. */
+function nothing<Line>({ rows }: Report, style: Style<Line>): (string | Line)[] {
+  const reasons = new Set(rows.flatMap(({ text }) => (text ? [text] : [])));
+  return [
+    style.strong('Nothing could be tested'),
+    ...[...reasons].slice(0, 3).flatMap((reason) => labelled('  because', reason, 11)),
+    ...labelled('  do', 'see that the server runs and that the URL is right', 11),
   ];
 }
 
