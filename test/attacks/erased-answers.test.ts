@@ -165,6 +165,8 @@ describe('kill -9 in the moment that an answer was read', () => {
           { path: '/oauth/register', headers: { 'content-type': 'application/json' } },
           JSON.stringify({ client_name: 'erased', redirect_uris: ['http://127.0.0.1/callback'] }),
         ),
+      'a path that is not there': () => send({ path: '/.env' }),
+      'another Host': () => send({ path: '/oauth/token', headers: { host: 'evil.example' } }),
       'no HTTP': () => raw('nonsense\r\n\r\n'),
     };
     lock.exec('BEGIN IMMEDIATE');
@@ -216,7 +218,7 @@ describe('kill -9 in the moment that an answer was read', () => {
 
   it('has the events of what was refused and registered', () => {
     const events = found.map((row) => row['event']);
-    for (const event of ['token.refused', 'client.registered', 'http.malformed']) {
+    for (const event of ['token.refused', 'client.registered', 'http.refused', 'http.malformed']) {
       assert.ok(events.includes(event), event);
     }
   });
