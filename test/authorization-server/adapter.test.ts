@@ -63,6 +63,18 @@ describe('record store', () => {
     assert.deepEqual(ended, ['grant']);
   });
 
+  it('forgives nothing of a refresh token once one that came of it was used, and does of one beside it', async () => {
+    const tokens = open('RefreshToken');
+    await tokens.upsert('first', { ...payload, rotations: 0 }, 60);
+    await tokens.consume('first');
+    for (const id of ['second', 'beside']) await tokens.upsert(id, { ...payload, rotations: 1 }, 60);
+    await tokens.consume('beside');
+    assert.ok((await tokens.find('first'))?.consumed);
+    await tokens.consume('second');
+    assert.equal((await tokens.find('beside'))?.consumed, undefined);
+    assert.deepEqual([reused, ended], [[], []]);
+  });
+
   it('keeps no token or code in readable form', async () => {
     for (const kind of ['RefreshToken', 'AuthorizationCode']) {
       const adapter = open(kind);

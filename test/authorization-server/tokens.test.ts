@@ -129,6 +129,22 @@ describe('refresh tokens', () => {
     }
   });
 
+  it('end with their family when one is used again after its successor was, however soon', async () => {
+    const as = await startAuthorizationServer();
+    try {
+      const { client_id } = await register(as);
+      const first = await obtainToken(as, client_id);
+      const second = await refresh(as, client_id, first.refresh_token);
+      const third = await refresh(as, client_id, second.refresh_token);
+      const stolen = await refresh(as, client_id, first.refresh_token);
+      assert.deepEqual([stolen.status, stolen.error], [400, 'invalid_grant']);
+      assert.equal((await refresh(as, client_id, third.refresh_token)).error, 'invalid_grant');
+      assert.ok(as.server.isRevoked(identity(third.access_token)));
+    } finally {
+      await as.close();
+    }
+  });
+
   it('do not let a thief go on within the grace time for ever', async () => {
     const as = await startAuthorizationServer();
     try {

@@ -70,6 +70,9 @@ function prepare({ db }: RecordStoreOptions) {
     consume: db.prepare(
       'UPDATE records SET consumed_at = :now WHERE kind = :kind AND id = :id AND consumed_at IS NULL',
     ),
+    endGrace: db.prepare(`
+      UPDATE records SET reuses = ${graceReuses} WHERE kind = 'RefreshToken' AND grant_id = :grant_id
+        AND consumed_at IS NOT NULL AND coalesce(payload ->> '$.rotations', 0) < :rotations`),
     countReuse: db.prepare('UPDATE records SET reuses = reuses + 1 WHERE kind = :kind AND id = :id'),
     destroy: db.prepare('DELETE FROM records WHERE kind = :kind AND id = :id'),
     ofGrant: db.prepare(
@@ -113,8 +116,12 @@ function createAdapter(kind: string, store: Store): Adapter {
     async findByUserCode() {},
     async consume(id) {
       const parameters = { kind, id: key(id) };
-      if (statements.consume.run({ ...parameters, now: clock.now() }).changes === 1) return;
+      const isFirst = statements.consume.run({ ...parameters, now: clock.now() }).changes === 1;
       const row = statements.find.get(parameters);
+      if (isFirst) {
+        if (row && kind === 'RefreshToken') endGrace(row, statements);
+        return;
+      }
       statements.countReuse.run(parameters);
       if (row && isWithinGrace(row, clock.now()))
         return events.refreshReused({ ...useOf(row), accepted: true });
@@ -133,6 +140,13 @@ function createAdapter(kind: string, store: Store): Adapter {
       endGrant(grantId, statements, events);
     },
   };
+}
+
+/** Whoever has used the successor has no use for what came before: from there on it is somebody else who does. */
+function endGrace(row: Row, statements: Statements): void {
+  const { rotations } = readJson(String(row['payload'])) as AdapterPayload;
+  if (row['grant_id'] === null || typeof rotations !== 'number') return;
+  statements.endGrace.run({ grant_id: row['grant_id'] ?? null, rotations });
 }
 
 function endGrant(grantId: string, statements: Statements, events: RecordStoreEvents): void {
@@ -182,7 +196,7 @@ function payloadOf(
 
 /**
  * Clients refresh concurrently, and the loser must not cost the winner its grant: a repeat within the grace time counts
- * as the same use. Not for tokens bound to a key (RFC 9449), whose holders have no such excuse.
+ * as the same use, until one that came of it is used. Not for tokens bound to a key (RFC 9449), whose holders have no such excuse.
  */
 function isWithinGrace(row: Row, now: number): boolean {
   if (row['kind'] !== 'RefreshToken' || row['consumed_at'] === null) return false;
