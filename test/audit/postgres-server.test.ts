@@ -103,7 +103,8 @@ describe('PostgreSQL as somebody has set it', { skip }, () => {
   });
 
   it('settings of the database and of the user change nothing', async (t) => {
-    const { store, sql } = place(t, 'settings');
+    const { store } = place(t, 'settings');
+    // Said in another database: the first of them would stop the next.
     for (const setting of [
       "statement_timeout = '1ms'",
       "idle_in_transaction_session_timeout = '2s'",
@@ -120,7 +121,7 @@ describe('PostgreSQL as somebody has set it', { skip }, () => {
       'synchronous_commit = off',
       "client_encoding = 'LATIN1'",
     ])
-      sql(`ALTER DATABASE settings SET ${setting}`);
+      server.sql(`ALTER DATABASE settings SET ${setting}`);
     await worksAsEver(t, store);
   });
 

@@ -83,7 +83,7 @@ async function verifyBeside(t: TestContext, store: AuditStore): Promise<void> {
   }
   const after = await rowsIn(store);
   t.diagnostic(`verified ${verified} times while ${before} rows became ${after}`);
-  assert.ok(after < before && verified > 1);
+  assert.ok(after < before && verified > 0);
   assert.deepEqual((await verifyAudit(store)).findings, []);
 }
 
