@@ -5,7 +5,7 @@ const stub = new URL('no-audit.ts', import.meta.url).href;
 
 registerHooks({
   resolve(specifier, context, next) {
-    return specifier.endsWith('/wire-audit.ts')
+    return /\/(?:wire-audit|orphans)\.ts$/.test(specifier)
       ? { url: stub, shortCircuit: true }
       : next(specifier, context);
   },

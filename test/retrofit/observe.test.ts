@@ -206,11 +206,9 @@ describe('auth.observe', () => {
     assert.ok((await rpc(await callTool(test.url, null, 'read'))).result);
     const [denial] = denialsOf(await lastOf('read'));
     assert.deepEqual(denial, { layer: 'authentication', reason: 'token_missing', rule: null });
-    await callTool(
-      test.url,
-      await test.token(allScopes, { aud: 'https://elsewhere.example/mcp', sub: 'admin' }),
-      'write',
-    );
+    const iat = Date.parse('2026-11-25T00:00:00Z') / 1000;
+    const claims = { aud: 'https://elsewhere.example/mcp', sub: 'admin', iat };
+    await callTool(test.url, await test.token(allScopes, claims), 'write');
     const record = await lastOf('write');
     assert.equal(record?.subject, 'anonymous');
     assert.deepEqual(
