@@ -71,10 +71,13 @@ async function verifyBeside(t: TestContext, store: AuditStore): Promise<void> {
     isOver = true;
   });
   let verified = 0;
+  let beside = 0;
   try {
     while (!isOver) {
+      const there = await rowsIn(store);
       assert.deepEqual((await verifyAudit(store)).findings, []);
       verified += 1;
+      if ((await rowsIn(store)) < there) beside += 1;
       await turn(); // a short trail is read without one
     }
   } finally {
@@ -83,7 +86,8 @@ async function verifyBeside(t: TestContext, store: AuditStore): Promise<void> {
   }
   const after = await rowsIn(store);
   t.diagnostic(`verified ${verified} times while ${before} rows became ${after}`);
-  assert.ok(after < before && verified > 0);
+  // Rows went away while they were read; how often depends on the machine.
+  assert.ok(after < before && beside > 0);
   assert.deepEqual((await verifyAudit(store)).findings, []);
 }
 
